@@ -1,0 +1,43 @@
+# Perigee: the five things one does here. `make setup` runs by itself before the others.
+PYTHON ?= $(shell bash tools/find_python.sh)
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench format lock
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP) ## Make .venv from requirements.lock (does nothing when it is up to date)
+
+$(STAMP): requirements.lock pyproject.toml tools/find_python.sh
+	@test -n "$(PYTHON)" || { bash tools/find_python.sh; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: setup ## An edge on 127.0.0.1:8080; ORIGIN=http://host:port or, without it, a bundled demo origin
+	$(BIN)/python -m tools.demo_run $(if $(ORIGIN),--origin $(ORIGIN))
+
+test: setup ## All tests
+	$(BIN)/python -m pytest
+
+check: setup ## Format, lint, types, architecture contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## Measure this machine (see tools/bench.py)
+	$(BIN)/perigee bench
+
+format: setup ## Format the code and fix what ruff can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Resolve pyproject.toml anew into requirements.lock (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --no-header --no-annotate --quiet --upgrade -o requirements.lock

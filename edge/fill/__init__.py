@@ -1,0 +1,1 @@
+"""Filling the cache: the fill table, the fill itself, and the connections upstream."""

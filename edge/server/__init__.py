@@ -1,0 +1,1 @@
+"""Sockets: what clients and operators talk to."""

@@ -1,0 +1,1 @@
+"""PURE: HTTP/1.1 bytes to values and back (RFC 9112)."""

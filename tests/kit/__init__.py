@@ -1,0 +1,1 @@
+"""What tests are built with: a scripted origin, a clock that is moved by hand."""

@@ -1,0 +1,1 @@
+"""The perigee command and its subcommands."""
