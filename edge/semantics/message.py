@@ -27,6 +27,7 @@ class Fields:
     __slots__ = ("_index", "lines")
 
     lines: tuple[Line, ...]
+    _index: dict[bytes, list[bytes]]
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
@@ -39,6 +40,14 @@ class Fields:
             else:
                 held.append(value)
         self._index = index
+
+    @classmethod
+    def indexed(cls, lines: tuple[Line, ...], index: dict[bytes, list[bytes]]) -> Fields:
+        """From parts that a parser built in one pass; both must say the same and are owned by the result."""
+        made = cls.__new__(cls)
+        made.lines = lines
+        made._index = index
+        return made
 
     def get(self, name: bytes) -> bytes | None:
         """The first line's value, None when there is no such line. For fields that are single by definition."""

@@ -1,0 +1,179 @@
+"""A request head off the wire: bytes in, one frozen request or one refusal. PURE. RFC 9112 sections 2, 3, 6.
+
+Owns: `parse_request_head` and `find_head_end`. Rules: the only request parser there is, the fast lane included; every
+`ClientFault` closes the connection; what is ambiguous is refused, never repaired. Framing, Host and hop-by-hop fields
+are taken out of the fields here and live on as typed values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edge.errors import ClientFault
+from edge.semantics.message import Authority, RequestHead
+from edge.wire.fields import read_section
+from edge.wire.framing import CHUNKED, NO_BODY, Framing, Length
+from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, TCHAR
+from edge.wire.limits import Limits
+
+# Targets: visible ASCII without the bytes RFC 3986 never allows and that programs disagree about (" < > \ #).
+# [ ] { } | ^ ` are not allowed either, but browsers send them in queries, and nobody reads them two ways.
+_TARGET = rb"[!$-;=?-\[\]-~]"
+REQUEST_LINE = re.compile(rb"([%b]{1,32}) (%b+) HTTP/([0-9])\.([0-9])" % (TCHAR, _TARGET))
+_HOST = re.compile(
+    rb"([A-Za-z0-9_](?:[A-Za-z0-9_\-]|\.(?!\.|:|\Z)|\.(?=\Z|:))*|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?"
+)
+_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)")
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+MAX_HOST_BYTES = 255  # RFC 1035 s2.3.4, the longest name DNS can carry
+
+GET, HEAD = b"GET", b"HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRequest:
+    """head: end-to-end fields only. upgrade: the one protocol asked for, lower case, None = none.
+
+    accepts_trailers: TE names trailers. line: the request line as sent, for the access log.
+    """
+
+    head: RequestHead
+    framing: Framing
+    keep_alive: bool
+    expect_continue: bool = False
+    upgrade: bytes | None = None
+    accepts_trailers: bool = False
+    line: bytes = b""
+
+
+def find_head_end(data: bytes | bytearray, start: int, limits: Limits) -> int:
+    """Offset just behind the head that begins at `start`, -1 while it is incomplete.
+
+    Raises ClientFault: 414 / 431 beyond the limits, 400 for what no head may contain - before the head is complete, so
+    that a client that ends its lines in LF is told at once.
+    """
+    end = data.find(b"\r\n\r\n", start)
+    if 0 <= end <= start + limits.request_head - 4:
+        return end + 4
+    line_end = data.find(b"\r\n", start, start + limits.request_line + 2)
+    if line_end < 0 and len(data) - start > limits.request_line:
+        raise ClientFault("request line too long", status=414)
+    if end >= 0 or len(data) - start > limits.request_head:
+        raise ClientFault("request head too large", status=431)
+    if BARE_CONTROL.search(data, start):
+        raise ClientFault("control byte or bare line end in the request head")
+    return -1
+
+
+def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> ParsedRequest:
+    """Read one complete head, up to and including its empty line. scheme: of the connection, b"http" or b"https".
+
+    Raises ClientFault with the status to answer; the connection must be closed after it.
+    """
+    line_end = head.find(b"\r\n")
+    line = head[:line_end]
+    if line_end > limits.request_line:
+        raise ClientFault("request line too long", status=414)
+    if head.count(b"\r\n", line_end) - 2 > limits.request_fields:
+        raise ClientFault("too many header fields", status=431)
+    matched = REQUEST_LINE.fullmatch(line)
+    if matched is None:
+        raise ClientFault("malformed request line")
+    method, target, major, minor = matched.groups()
+    if major != b"1" or minor not in b"01":
+        raise ClientFault("HTTP version not supported", status=505)
+    if FIELD_SECTION.fullmatch(head, line_end + 2) is None:
+        raise ClientFault("malformed header field")
+    section = read_section(head[line_end + 2 :])
+    is_11 = minor == b"1"
+    hop = section.hop
+    authority, path = _target_uri(method, target, hop.get(b"host", []), scheme, is_11=is_11)
+    framing = _framing(hop, is_11=is_11)
+    options = section.options
+    keep_alive = b"close" not in options if is_11 else b"keep-alive" in options and b"close" not in options
+    expect = hop.get(b"expect")
+    if expect is not None and is_11 and (len(expect) != 1 or expect[0].lower() != b"100-continue"):
+        raise ClientFault("expectation not supported", status=417)
+    parsed_head = RequestHead(method, authority, path, section.end_to_end, 1 if is_11 else 0)
+    return ParsedRequest(
+        parsed_head,
+        framing,
+        keep_alive,
+        expect is not None and is_11 and framing is not NO_BODY,
+        _upgrade(hop, options) if is_11 and b"upgrade" in hop else None,
+        b"te" in hop and any(b"trailers" in value.lower() for value in hop[b"te"]),
+        line,
+    )
+
+
+def parse_host(value: bytes, scheme: bytes) -> Authority:
+    """A Host field's value (RFC 9110 s7.2), stricter than RFC 3986: names are letters, digits, - . _ or an IPv6 literal.
+
+    Raises ClientFault 400. A trailing dot is dropped, case is folded, the scheme's default port is filled in.
+    """
+    matched = _HOST.fullmatch(value) if len(value) <= MAX_HOST_BYTES else None
+    if matched is None:
+        raise ClientFault("malformed Host")
+    name, port = matched.groups()
+    number = int(port) if port is not None else (443 if scheme == b"https" else 80)
+    if not 0 < number < 65536:
+        raise ClientFault("port out of range in Host")
+    name = name.lower()
+    return Authority(scheme, name[:-1] if name.endswith(b".") else name, number)
+
+
+def _target_uri(
+    method: bytes, target: bytes, hosts: list[bytes], scheme: bytes, *, is_11: bool
+) -> tuple[Authority, bytes]:
+    """Authority and origin-form target (RFC 9112 s3.2, s3.3)."""
+    if len(hosts) != 1 and (is_11 or hosts):
+        raise ClientFault("exactly one Host field is required")
+    authority = parse_host(hosts[0], scheme) if hosts else None
+    if target[0] == 0x2F:  # "/"
+        if authority is None:
+            raise ClientFault("no Host and no absolute target")
+        return authority, target
+    if method == b"CONNECT":
+        raise ClientFault("CONNECT is not offered", status=405)
+    if target == b"*" and method == b"OPTIONS" and authority is not None:
+        return authority, target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise ClientFault("malformed request target")
+    named, netloc, rest = absolute.groups()
+    if named.lower() != scheme or b"@" in netloc:
+        raise ClientFault("absolute target with another scheme or with userinfo")
+    if not rest.startswith(b"/"):
+        rest = b"/" + rest
+    return parse_host(netloc, scheme), rest
+
+
+def _framing(hop: dict[bytes, list[bytes]], *, is_11: bool) -> Framing:
+    """RFC 9112 s6.3, refusing every case in which two parsers could see two lengths."""
+    coding = hop.get(b"transfer-encoding")
+    lengths = hop.get(b"content-length")
+    if coding is None and lengths is None:
+        return NO_BODY
+    if coding is not None:
+        if lengths is not None:
+            raise ClientFault("Content-Length and Transfer-Encoding together")
+        if not is_11:
+            raise ClientFault("Transfer-Encoding in an HTTP/1.0 request")
+        if len(coding) != 1 or coding[0].lower() != b"chunked":
+            raise ClientFault("Transfer-Encoding other than chunked")
+        return CHUNKED
+    assert lengths is not None
+    if len(lengths) != 1 or _LENGTH.fullmatch(lengths[0]) is None:
+        raise ClientFault("malformed Content-Length")
+    size = int(lengths[0])
+    return Length(size) if size else NO_BODY
+
+
+def _upgrade(hop: dict[bytes, list[bytes]], options: frozenset[bytes]) -> bytes | None:
+    """The single protocol of Upgrade, when Connection names it too (RFC 9110 s7.8). h2c is never offered."""
+    values = hop[b"upgrade"]
+    if b"upgrade" not in options or len(values) != 1:
+        return None
+    protocol = values[0].lower()
+    return protocol if protocol == b"websocket" else None
