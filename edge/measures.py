@@ -1,0 +1,207 @@
+"""Everything that an edge counts, declared once each.
+
+Owns: the names, units, help texts and labels of all metrics. Rules: a label's values come from a closed set (an enum's
+words, configured sites and origins), never from a request; docs/reference/metrics.md is generated from here. A metric
+without labels is a cell (`measures.reloads.value += 1`), one with labels a family (`measures.requests.of(...)`).
+"""
+
+from __future__ import annotations
+
+from edge.metrics import DURATION_BOUNDS, Merge, Registry
+
+
+class Measures:
+    """The metrics of one node in one process. `registry` has them all, for snapshots."""
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry = Registry() if registry is None else registry
+        self._requests(self.registry)
+        self._connections(self.registry)
+        self._stores(self.registry)
+        self._fills(self.registry)
+        self._upstream(self.registry)
+        self._process(self.registry)
+
+    def _requests(self, registry: Registry) -> None:
+        self.requests = registry.counter(
+            "perigee_requests_total",
+            unit="requests",
+            help="Requests answered; cache: hit, stale, or the RFC 9211 fwd token; because: the decision's reason; "
+            "status: its class, 2xx to 5xx.",
+            labels=("site", "cache", "because", "status"),
+        )
+        self.response_bytes = registry.counter(
+            "perigee_response_body_bytes_total",
+            unit="bytes",
+            help="Body bytes sent to clients.",
+            labels=("site", "cache"),
+        )
+        self.request_seconds = registry.histogram(
+            "perigee_request_duration_seconds",
+            unit="seconds",
+            help="From the end of a request's head to the last byte of its response.",
+            labels=("cache",),
+            bounds=DURATION_BOUNDS,
+        )
+        self.first_byte_seconds = registry.histogram(
+            "perigee_first_byte_seconds",
+            unit="seconds",
+            help="From the end of a request's head to the first byte of its response.",
+            labels=("cache",),
+            bounds=DURATION_BOUNDS,
+        )
+        self.aborted = registry.counter(
+            "perigee_requests_aborted_total",
+            unit="requests",
+            help="Exchanges that did not end as they should; by: client, upstream, or us (a bound, or the drain).",
+            labels=("by",),
+        )
+
+    def _connections(self, registry: Registry) -> None:
+        self.connections_open = registry.gauge(
+            "perigee_connections_open", unit="connections", help="Client connections open now."
+        ).of()
+        self.connections = registry.counter(
+            "perigee_connections_total", unit="connections", help="Client connections accepted."
+        ).of()
+        self.requests_active = registry.gauge(
+            "perigee_requests_active", unit="requests", help="Requests whose response is not yet complete."
+        ).of()
+        self.refused = registry.counter(
+            "perigee_requests_refused_total",
+            unit="requests",
+            help="Requests refused as malformed, ambiguous or too large, by what was wrong with them.",
+            labels=("fault",),
+        )
+        self.bound_reached = registry.counter(
+            "perigee_bound_reached_total",
+            unit="events",
+            help="How often something from outside met its bound, by the name of the setting.",
+            labels=("bound",),
+        )
+
+    def _stores(self, registry: Registry) -> None:
+        self.stored_bytes = registry.gauge(
+            "perigee_stored_bytes", unit="bytes", help="Bytes held, exactly as accounted.", labels=("tier",)
+        )
+        self.stored_limit_bytes = registry.gauge(
+            "perigee_stored_limit_bytes", unit="bytes", help="The most that may be held.", labels=("tier",)
+        )
+        self.stored_responses = registry.gauge(
+            "perigee_stored_responses", unit="responses", help="Stored responses held.", labels=("tier",)
+        )
+        self.store_reads = registry.counter(
+            "perigee_store_reads_total",
+            unit="reads",
+            help="Look-ups in a store; outcome: found, absent, corrupt, failed.",
+            labels=("tier", "outcome"),
+        )
+        self.store_writes = registry.counter(
+            "perigee_store_writes_total",
+            unit="writes",
+            help="Responses offered to a store; outcome: stored, not-admitted, dropped (queue full), failed.",
+            labels=("tier", "outcome"),
+        )
+        self.evictions = registry.counter(
+            "perigee_evictions_total",
+            unit="responses",
+            help="Stored responses that left; because: space, replaced, invalidated, expired, corrupt.",
+            labels=("tier", "because"),
+        )
+
+    def _fills(self, registry: Registry) -> None:
+        self.fills = registry.counter(
+            "perigee_fills_total",
+            unit="fills",
+            help="Fills settled; outcome: complete, failed, uncacheable, abandoned, timed-out.",
+            labels=("outcome",),
+        )
+        self.fills_active = registry.gauge("perigee_fills_active", unit="fills", help="Fills under way.").of()
+        self.collapsed = registry.counter(
+            "perigee_collapsed_requests_total",
+            unit="requests",
+            help="Requests that followed a fill of another request instead of going upstream.",
+        ).of()
+        self.fill_buffer_bytes = registry.gauge(
+            "perigee_fill_buffer_bytes", unit="bytes", help="Memory held by the buffers of fills under way."
+        ).of()
+        self.fill_spool_bytes = registry.gauge(
+            "perigee_fill_spool_bytes", unit="bytes", help="Disk held by the spool files of fills under way."
+        ).of()
+
+    def _upstream(self, registry: Registry) -> None:
+        self.upstream_requests = registry.counter(
+            "perigee_upstream_requests_total",
+            unit="requests",
+            help="Requests sent to the next tier; outcome: the status class, or the RFC 9209 error type.",
+            labels=("origin", "outcome"),
+        )
+        self.upstream_seconds = registry.histogram(
+            "perigee_upstream_first_byte_seconds",
+            unit="seconds",
+            help="From sending a request to the end of the response's head.",
+            labels=("origin",),
+            bounds=DURATION_BOUNDS,
+        )
+        self.upstream_body_bytes = registry.counter(
+            "perigee_upstream_body_bytes_total",
+            unit="bytes",
+            help="Body bytes received from the next tier.",
+            labels=("origin",),
+        )
+        self.upstream_connections = registry.counter(
+            "perigee_upstream_connections_total",
+            unit="connections",
+            help="event: opened, reused, failed, or destroyed (bytes while idle, leftovers, any doubt).",
+            labels=("origin", "event"),
+        )
+        self.upstream_retries = registry.counter(
+            "perigee_upstream_retries_total",
+            unit="requests",
+            help="Safe requests that were sent again, no byte of a response having come.",
+            labels=("origin",),
+        )
+        self.lookups = registry.counter(
+            "perigee_name_lookups_total",
+            unit="lookups",
+            help="Origin names resolved; outcome: answered, cached, failed, timed-out, prohibited.",
+            labels=("outcome",),
+        )
+
+    def _process(self, registry: Registry) -> None:
+        self.reloads = registry.counter(
+            "perigee_reloads_total",
+            unit="reloads",
+            help="Settings read again; outcome: taken, or refused (the old ones stay in force).",
+            labels=("outcome",),
+        )
+        self.settings_loaded = registry.gauge(
+            "perigee_settings_loaded_timestamp_seconds",
+            unit="seconds",
+            help="Unix time at which the settings in force were read.",
+            merge=Merge.MIN,
+        ).of()
+        self.clock_steps = registry.counter(
+            "perigee_clock_steps_total", unit="steps", help="How often the wall clock was stepped."
+        ).of()
+        self.clock_offset = registry.gauge(
+            "perigee_clock_offset_seconds",
+            unit="seconds",
+            help="The wall clock minus the time that ages are reckoned in.",
+            merge=Merge.MAX,
+        ).of()
+        self.loop_lag_seconds = registry.histogram(
+            "perigee_loop_lag_seconds",
+            unit="seconds",
+            help="How late the event loop came back to a timer: what blocked it.",
+            bounds=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+        ).of()
+        self.log_lines_dropped = registry.counter(
+            "perigee_log_lines_dropped_total",
+            unit="lines",
+            help="Lines not written since the writer fell behind; log: access or application.",
+            labels=("log",),
+        )
+        self.workers = registry.gauge(
+            "perigee_workers", unit="processes", help="Worker processes in this answer."
+        ).of()
