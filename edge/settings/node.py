@@ -1,0 +1,136 @@
+"""What one node is told. PURE.
+
+Owns: `NodeSettings` and its parts, frozen and complete. Durations are seconds, sizes are bytes. The defaults here are
+the defaults: edge.settings.node_schema reads them from here, as it reads those of limits from edge.wire.limits and
+those of sites from edge.semantics.rules. Bounds and reasons stand in the schemas and in docs/reference/settings.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+
+from edge.semantics.rules import GIB, HOUR, KIB, MIB
+from edge.settings.sites import NO_SITES, SiteTable
+from edge.wire.limits import DEFAULT_LIMITS, Limits
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """A socket to listen on. host: an IP address without brackets, or a name. port: 0 = any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nameserver:
+    """A resolver to ask, by address."""
+
+    address: IPv4Address | IPv6Address
+    port: int = 53
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return host if self.port == 53 else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """The memory tier; each worker has its own."""
+
+    capacity: int = 256 * MIB
+    max_object: int = 4 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSettings:
+    """The disk tier, shared by the workers."""
+
+    capacity: int | None = 10 * GIB
+    """None = no disk tier."""
+    inline: int = 32 * KIB
+    """Bodies up to this stand in the database row, larger ones in files of their own."""
+    fsync: bool = False
+    min_hits: int = 0
+    """`StoreRules.disk_min_hits` of every site."""
+
+
+class LogTarget(Enum):
+    """Where the access log goes when it is no file."""
+
+    STDOUT = "stdout"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The access log."""
+
+    access: Path | LogTarget = LogTarget.STDOUT
+    format: str = "combined"
+    """`combined`, `json`, or a line with names in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverSettings:
+    """How the names of origins become addresses."""
+
+    nameservers: tuple[Nameserver, ...] = ()
+    """() = those of the system."""
+    min_ttl: float = 1.0
+    max_ttl: float = HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Everything a node is told."""
+
+    name: str = "perigee"
+    """In Cache-Status, Via, logs and metrics."""
+    listen: tuple[ListenAddress, ...] = (ListenAddress("127.0.0.1", 8080),)
+    admin: ListenAddress | None = ListenAddress("127.0.0.1", 8081)
+    """None = no admin API."""
+    data_dir: Path = Path("var/perigee")
+    workers: int | None = None
+    """None = as many as the machine has cores."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose X-Forwarded-* and Forwarded are believed."""
+    limits: Limits = DEFAULT_LIMITS
+    memory: MemorySettings = MemorySettings()
+    disk: DiskSettings = DiskSettings()
+    log: LogSettings = LogSettings()
+    resolver: ResolverSettings = ResolverSettings()
+    site_files: tuple[str, ...] = ("sites/*.toml",)
+    """Patterns, absolute or relative to the node file."""
+    sites: SiteTable = NO_SITES
+    file: Path | None = None
+    """The node file, None = started with --origin alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says, as written; it wins over the node file. None = not said."""
+
+    name: str | None = None
+    listen: str | None = None
+    admin: str | None = None
+    data_dir: str | None = None
+    workers: str | None = None
+    origin: str | None = None
+    """Adds a site that takes every host no other site names."""
+
+    def said(self) -> Iterable[tuple[str, str]]:
+        """(field name, what was said) of those that were said."""
+        for name in ("name", "listen", "admin", "data_dir", "workers", "origin"):
+            value: str | None = getattr(self, name)
+            if value is not None:
+                yield name, value
