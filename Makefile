@@ -20,7 +20,7 @@ $(STAMP): requirements.lock pyproject.toml tools/find_python.sh
 	@touch $(STAMP)
 
 run: setup ## An edge on 127.0.0.1:8080; ORIGIN=http://host:port or, without it, a bundled demo origin
-	$(BIN)/python -m tools.demo_run $(if $(ORIGIN),--origin $(ORIGIN))
+	@$(BIN)/perigee demo $(if $(ORIGIN),--origin $(ORIGIN)) $(ARGS)
 
 test: setup ## All tests
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -183,12 +184,15 @@ def application(site: Path) -> web.Application:
     return app
 
 
-async def serve(port: int, site: Path) -> None:
-    """Listen, say where (`listening on 127.0.0.1:PORT`, one line), and go on until cancelled."""
+async def serve(port: int | None, site: Path) -> None:
+    """Listen, say where (`listening on 127.0.0.1:PORT`, one line), and go on until cancelled.
+
+    port: 0 = any free one, None = PORT, or any free one where that is taken. OSError where it is taken.
+    """
     runner = web.AppRunner(application(site), access_log=None, handle_signals=True, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
+        await _listen(runner, port)
         _, bound = runner.addresses[0][:2]
         print(f"listening on {HOST}:{bound}", flush=True)
         await asyncio.Event().wait()
@@ -196,10 +200,22 @@ async def serve(port: int, site: Path) -> None:
         await runner.cleanup()
 
 
+async def _listen(runner: web.AppRunner, port: int | None) -> None:
+    if port is not None:
+        await web.TCPSite(runner, HOST, port).start()
+        return
+    try:
+        await _listen(runner, PORT)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        await _listen(runner, 0)
+
+
 def main() -> None:
     """The origin by itself."""
     parser = argparse.ArgumentParser(description="A small origin to put an edge in front of.")
-    parser.add_argument("--port", type=int, default=PORT, help="0: any free port")
+    parser.add_argument("--port", type=int, help="0: any free one; default: 3000, or a free one")
     parser.add_argument("--data-dir", type=Path, default=Path("var/demo-origin"))
     chosen = parser.parse_args()
     with suppress(KeyboardInterrupt, web.GracefulExit):

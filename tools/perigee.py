@@ -1,15 +1,113 @@
-"""The `perigee` command: one thin typer app; each subcommand's work is in its own module."""
+"""The `perigee` command: one thin typer app.
+
+Owns: the names, options and help of the subcommands, and the exit codes: 0 done, 1 it failed or found something wrong,
+2 it was asked wrongly (usage, settings). The work of each subcommand is in a module of its own, imported when it is
+called, so that `--help` is quick. Rule: results go to standard output (`--json` where a program may want them), what is
+about the run goes to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+from edge.errors import ConfigFault, EdgeError
+
+FAILED = 1
+MISUSED = 2
+
+app = typer.Typer(
+    name="perigee",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Perigee: a CDN that you run.",
+)
+
+Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in front of, as http://host:port.")]
+Listen = Annotated[
+    str | None, typer.Option(help="Where clients come in, HOST:PORT (default: 127.0.0.1:8080).")
+]
+Admin = Annotated[
+    str | None, typer.Option(help="Metrics and health, HOST:PORT (default: 127.0.0.1:8081).")
+]
+DataDir = Annotated[str | None, typer.Option(help="What is kept on disk (default: var/perigee).")]
+Workers = Annotated[str | None, typer.Option(help="Worker processes (default: one per core).")]
+Config = Annotated[Path | None, typer.Option(help="Node file (TOML).", metavar="FILE")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+LogFormat = Annotated[str, typer.Option(help="How the application's log looks: text or json.")]
 
 
-@app.callback()
-def about() -> None:
-    """Perigee: a CDN that you run."""
+@app.command()
+def run(
+    *,
+    origin: Origin = None,
+    listen: Listen = None,
+    admin: Admin = None,
+    data_dir: DataDir = None,
+    workers: Workers = None,
+    config: Config = None,
+    node: Annotated[str | None, typer.Option(help="This node's name.")] = None,
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "text",
+) -> None:
+    """Run an edge: in front of one origin (--origin), or as a file says (--config)."""
+    from edge.settings.node import Overrides
+    from tools.run import run as work
+
+    if origin is None and config is None:
+        raise typer.BadParameter("say --origin http://host:port, or --config FILE", param_hint="run")
+    said = Overrides(name=node, listen=listen, admin=admin, data_dir=data_dir, workers=workers, origin=origin)
+    raise typer.Exit(work(config, said, log_level=log_level, log_format=log_format))
+
+
+@app.command()
+def demo(
+    *,
+    origin: Annotated[
+        str | None, typer.Option(help="Your own origin; without it a small bundled one is started.")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="Where clients come in, HOST:PORT.")] = "127.0.0.1:8080",
+    admin: Annotated[str, typer.Option(help="Metrics and health, HOST:PORT.")] = "127.0.0.1:8081",
+    data_dir: Annotated[str, typer.Option(help="What is kept on disk.")] = "var/perigee",
+    workers: Workers = None,
+) -> None:
+    """Run an edge in front of an origin, and say what to try."""
+    from tools.demo import Demo
+    from tools.demo import run as work
+
+    raise typer.Exit(
+        work(Demo(origin=origin, listen=listen, admin=admin, data_dir=Path(data_dir), workers=workers))
+    )
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Node file (TOML); its site files are checked with it.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Say everything that is wrong with a node file and its sites: file, line, setting, and what to write instead."""
+    from tools.check import run as work
+
+    raise typer.Exit(work(file, as_json=json))
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; our own errors are said in their words, not as tracebacks."""
+    try:
+        app()
+    except ConfigFault as fault:
+        print(fault.detail, file=sys.stderr)
+        raise SystemExit(MISUSED) from None
+    except EdgeError as error:
+        print(f"perigee: {error.detail}", file=sys.stderr)
+        raise SystemExit(FAILED) from None
+
+
+if __name__ == "__main__":
+    main()
