@@ -1,8 +1,8 @@
 """Body decoders: bytes in, body bytes out, and whether the end was really reached. PURE. RFC 9112 sections 6, 7.
 
-Owns: one decoder class a framing, made by `decoder`. Rules: `feed` returns the pieces of body in order without copying
-where it can, `done` is true exactly when the framing says the body is complete, bytes behind the end are `leftover`.
-A chunked body that bends the grammar raises `ValueError`; the caller knows whose fault that is.
+Owns: one decoder class a framing, made by `decoder`. Rules: `feed` returns the pieces of body in order without
+copying where it can, `done` is true exactly when the framing says the body is complete, bytes behind the end are
+`leftover`. A chunked body that bends the grammar raises `ValueError`; the caller knows whose fault that is.
 """
 
 from __future__ import annotations

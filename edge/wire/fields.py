@@ -27,7 +27,10 @@ class Section:
 
 
 def read_section(section: bytes, keep: frozenset[bytes] = frozenset()) -> Section:
-    """Split a section that grammar.FIELD_SECTION matched. keep: names of `hop` kind that also travel on (lower case)."""
+    """Split a section that grammar.FIELD_SECTION matched.
+
+    keep: names of `hop` kind that also travel on (lower case).
+    """
     lines: list[Line] = []
     index: dict[bytes, list[bytes]] = {}
     hop: dict[bytes, list[bytes]] = {}

@@ -1,8 +1,8 @@
 """The byte grammar shared by both head parsers and the trailer parser. PURE. RFC 9110 s5.6.2, RFC 9112 s2.2, s5.
 
-Owns: the regular expressions and the splitting of a field section. Rules: lines end in CRLF and nothing else (a bare LF
-MAY be taken by the RFC; peers that do disagree with each other about where a head ends, so we refuse), no white space
-before the colon, no obs-fold, no empty name, no control byte but HTAB in a value.
+Owns: the regular expressions and the splitting of a field section. Rules: lines end in CRLF and nothing else (a
+bare LF MAY be taken by the RFC; peers that do disagree with each other about where a head ends, so we refuse), no
+white space before the colon, no obs-fold, no empty name, no control byte but HTAB in a value.
 """
 
 from __future__ import annotations

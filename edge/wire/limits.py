@@ -1,7 +1,7 @@
 """Every bound on what comes off a socket, in one frozen value. PURE.
 
-Owns: `Limits`. Rules: each has a setting of the same name under [limits], a counter by name and a test at the limit and
-one past it. Precedents in brackets.
+Owns: `Limits`. Rules: each has a setting of the same name under [limits], a counter by name and a test at the limit
+and one past it. Precedents in brackets.
 """
 
 from __future__ import annotations

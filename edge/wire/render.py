@@ -1,8 +1,8 @@
 """The only writer of heads and chunks. PURE. RFC 9112 sections 3, 4, 7.
 
-Owns: turning parsed parts back into bytes, towards clients and towards the next tier. Rules: framing and Host are written
-from typed values, never copied; a CR, LF or NUL in any part is our own mistake and stops the message (assert), so that
-nothing received can grow a second head.
+Owns: turning parsed parts back into bytes, towards clients and towards the next tier. Rules: framing and Host are
+written from typed values, never copied; a CR, LF or NUL in any part is our own mistake and stops the message
+(assert), so that nothing received can grow a second head.
 """
 
 from __future__ import annotations

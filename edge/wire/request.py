@@ -50,8 +50,8 @@ class ParsedRequest:
 def find_head_end(data: bytes | bytearray, start: int, limits: Limits) -> int:
     """Offset just behind the head that begins at `start`, -1 while it is incomplete.
 
-    Raises ClientFault: 414 / 431 beyond the limits, 400 for what no head may contain - before the head is complete, so
-    that a client that ends its lines in LF is told at once.
+    Raises ClientFault: 414 / 431 beyond the limits, 400 for what no head may contain - before the head is complete,
+    so that a client that ends its lines in LF is told at once.
     """
     end = data.find(b"\r\n\r\n", start)
     if 0 <= end <= start + limits.request_head - 4:
@@ -108,7 +108,8 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
 
 
 def parse_host(value: bytes, scheme: bytes) -> Authority:
-    """A Host field's value (RFC 9110 s7.2), stricter than RFC 3986: names are letters, digits, - . _ or an IPv6 literal.
+    """A Host field's value (RFC 9110 s7.2), stricter than RFC 3986: names are letters, digits, - . _ or an IPv6
+    literal.
 
     Raises ClientFault 400. A trailing dot is dropped, case is folded, the scheme's default port is filled in.
     """

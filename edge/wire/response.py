@@ -1,8 +1,8 @@
 """A response head off the wire: bytes in, one frozen response or one refusal. PURE. RFC 9112 sections 4, 6.
 
-Owns: `parse_response_head`. Rules: as strict as the request side; every `UpstreamFault` destroys the connection. The
-transfer coding chunked is taken out, Content-Length (checked) stays among the fields because it is part of what a stored
-head says about its body.
+Owns: `parse_response_head`. Rules: as strict as the request side; every `UpstreamFault` destroys the connection.
+The transfer coding chunked is taken out, Content-Length (checked) stays among the fields because it is part of what
+a stored head says about its body.
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""One exchange as the node sees it: what the server hands in, what it gets back.
+
+Owns: the values between `edge.server` (sockets) and `edge.node` (decisions). Neither knows the other: a node can be
+driven by anything that makes an `Exchange` and sends a `Reply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge.semantics.message import EMPTY, Fields, ResponseHead
+from edge.semantics.reasons import Because
+from edge.wire.request import ParsedRequest
+
+
+class BodySource(Protocol):
+    """A request body on its way in."""
+
+    async def read(self) -> bytes:
+        """The next bytes, b"" at the clean end. Raises ClientFault when it is malformed or broke off."""
+
+
+class BodyStream(Protocol):
+    """A response body on its way out."""
+
+    @property
+    def trailers(self) -> Fields:
+        """Known after the end."""
+
+    async def read(self) -> bytes:
+        """The next bytes, b"" at the clean end.
+
+        Raises EdgeError when it broke off: then the client must see a cut.
+        """
+
+    def close(self) -> None:
+        """No more will be read; harmless at any time, any number of times."""
+
+
+class Tunnel(Protocol):
+    """Both directions of an upgraded connection to the next tier."""
+
+    async def read(self) -> bytes:
+        """Bytes from there, b"" when it closed."""
+
+    async def write(self, data: bytes) -> None:
+        """Bytes to there, with back-pressure."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+def no_interim(_head: ResponseHead) -> None:
+    """For those who cannot take a 1xx (HTTP/1.0, background work)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours.
+
+    body: None when the request has none. on_interim: called for each 1xx of the next tier, before the reply.
+    """
+
+    request: ParsedRequest
+    peer: str
+    tier: bool = False
+    body: BodySource | None = None
+    on_interim: Callable[[ResponseHead], None] = no_interim
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the log and the metrics say of a reply.
+
+    cache: hit, stale, or an RFC 9211 fwd token; "-" = refused unseen.
+    """
+
+    site: str
+    cache: str
+    because: Because | None = None
+    stored: bool = False
+    collapsed: bool = False
+    detail: str = ""
+    """For our own errors: what went wrong, one line."""
+
+
+NO_VERDICT = Verdict("-", "-")
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes to the client. fields: end to end, final. body: None = none is sent.
+
+    length: the Content-Length to write; None = not known (chunked, or until close) or not wanted (304, 204).
+    """
+
+    status: int
+    reason: bytes
+    fields: Fields
+    body: bytes | BodyStream | None
+    length: int | None
+    verdict: Verdict = field(default=NO_VERDICT)
+    tunnel: Tunnel | None = None
+    close: bool = False
+
+    def discard(self) -> None:
+        """The client is gone: let go of the body."""
+        if self.body is not None and not isinstance(self.body, bytes):
+            self.body.close()
+        if self.tunnel is not None:
+            self.tunnel.close()
+
+
+NO_TRAILERS = EMPTY

@@ -1,0 +1,349 @@
+"""One fill: one request to the next tier for all who wait for its answer.
+
+Owns: `Fill`, from the request going out to exactly one outcome. Detached from the client that caused it: it runs in
+a task of its own, followers attach and leave. What it found is one `Found` value, set once; a follower looks at it
+and decides whether it may use it. Rules: the fence is stamped when the request is sent; a body is stored only when
+complete; the store learns of it before any reader learns of its end; a tainted lease (an invalidation came
+meanwhile) stores nothing. DESIGN sections 3 and 4, RFC 9111 s3, s4.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+from edge.clock import Clock
+from edge.errors import EdgeError, StoreFault, UpstreamFault
+from edge.fill.body import FillBody
+from edge.fill.table import FillTable, Lease, Outcome
+from edge.fill.upstream import Fetched, Upstream, UpstreamRequest
+from edge.semantics.decide import decide_fill
+from edge.semantics.decisions import Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
+from edge.semantics.forwarding import response_from_origin
+from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
+from edge.semantics.reasons import Because
+from edge.semantics.rules import SiteRules
+from edge.semantics.stored import StoredResponse
+from edge.wire.framing import Length, UntilClose
+
+
+class FillSpool(Protocol):
+    """Where a large body goes while it comes in, and becomes a stored one at the end."""
+
+    async def append(self, data: bytes) -> None:
+        """Write at the end. Raises StoreFault."""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Read back what was appended. Raises StoreFault."""
+
+    async def finish(self, stored: StoredResponse) -> None:
+        """Publish it as the body of `stored`. Raises StoreFault."""
+
+    def abort(self) -> None:
+        """Leave nothing behind, once readers of the running fill are done; harmless after finish."""
+
+
+class FillStore(Protocol):
+    """What a fill needs of the store."""
+
+    def put(self, stored: StoredResponse, body: bytes) -> None:
+        """Keep a complete response whose body is small."""
+
+    async def open_spool(self, stored: StoredResponse, length: int | None) -> FillSpool | None:
+        """A spool for a large body; None when there is no room or no disk."""
+
+    def freshen(self, old: StoredResponse, new: StoredResponse) -> None:
+        """Replace a head, keep its body."""
+
+    def forget_one(self, stored: StoredResponse) -> None:
+        """Drop one stored response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A storable answer; its body comes through `body`. length: None = not known yet."""
+
+    stored: StoredResponse
+    body: FillBody
+    length: int | None
+    because: Because
+    kept: bool
+    """True when it is stored or being stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromStore:
+    """The next tier vouched for (304) or failed beside (5xx) this stored response."""
+
+    stored: StoredResponse
+    because: Because
+    status: int
+    """What the next tier said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """An answer for the leader only. Whoever takes it owns `fetched`."""
+
+    head: ResponseHead
+    fetched: Fetched
+    because: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer."""
+
+    error: EdgeError
+
+
+Found = Streaming | FromStore | Private | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class FillOrder:
+    """What is to be fetched. build: renders the request for the next tier with the validators of what is given."""
+
+    request: RequestHead
+    key: bytes
+    rules: SiteRules
+    upstream: Upstream
+    build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
+    validating: tuple[StoredResponse, ...] = ()
+    fallback: StoredResponse | None = None
+    variants_held: int = 0
+    on_interim: Callable[[ResponseHead], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillRoom:
+    """What all fills of a worker share. window: bytes of one body held in memory; new_body_id: unique names."""
+
+    table: FillTable[Fill]
+    store: FillStore
+    clock: Clock
+    window: int
+    new_body_id: Callable[[], bytes]
+    on_store_fault: Callable[[StoreFault], None]
+
+
+class Fill:
+    """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
+
+    __slots__ = ("_room", "found", "has_leader", "lease", "order", "private_taken")
+
+    def __init__(self, order: FillOrder, room: FillRoom, lease: Lease[Fill] | None) -> None:
+        self.order = order
+        self.lease = lease
+        self._room = room
+        self.found: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        self.has_leader = True
+        self.private_taken = False
+
+    async def run(self) -> None:
+        """Fetch, decide, store. Never raises; the lease is settled and `found` is set whatever happens."""
+        outcome = Outcome.ABANDONED
+        try:
+            outcome = await self._fetch(self.order.validating)
+        except EdgeError as error:
+            outcome = Outcome.FAILED
+            self._tell(Failed(error))
+        finally:
+            if self.lease is not None:
+                self._room.table.settle(self.lease, outcome)
+            self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
+
+    def leave(self) -> None:
+        """The leader's client went away; an answer that was for it alone is dropped."""
+        self.has_leader = False
+        if self.found.done():
+            found = self.found.result()
+            if isinstance(found, Private) and not self.private_taken:
+                found.fetched.body.abort()
+
+    def _tell(self, found: Found) -> None:
+        if not self.found.done():
+            if self.lease is not None:
+                self._room.table.head_known(self.lease)
+            self.found.set_result(found)
+
+    async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:
+        order = self.order
+        request_time = self._room.clock.now()
+        fetched = await order.upstream.fetch(order.build(validating), None, order.on_interim)
+        now = self._room.clock.now()
+        head = response_from_origin(fetched.head, order.rules, now)
+        verdict = decide_fill(
+            order.request,
+            head,
+            validating=validating,
+            variants_held=order.variants_held,
+            request_time=UnixSeconds(request_time),
+            response_time=UnixSeconds(now),
+            rules=order.rules,
+            key=order.key,
+            body_id=self._room.new_body_id(),
+            fallback=order.fallback,
+        )
+        match verdict:
+            case Store(stored, because):
+                return await self._store(stored, because, head, fetched)
+            case Freshen(pairs, selected, because):
+                fetched.body.abort()
+                if not self._is_tainted:
+                    for old, new in pairs:
+                        self._room.store.freshen(old, new)
+                self._tell(FromStore(selected, because, head.status))
+                return Outcome.COMPLETE
+            case ServeStaleInstead(stored, because):
+                fetched.body.abort()
+                self._tell(FromStore(stored, because, head.status))
+                return Outcome.COMPLETE
+            case RetryUnconditional():
+                fetched.body.abort()
+                if not validating:
+                    raise UpstreamFault("304 to an unconditional request")
+                return await self._fetch(())
+            case Relay(because, forget):
+                for gone in forget:
+                    self._room.store.forget_one(gone)
+                return self._relay(because, head, fetched)
+            case _ as never:
+                assert_never(never)
+
+    @property
+    def _is_tainted(self) -> bool:
+        return self.lease is not None and self.lease.tainted
+
+    def _relay(self, because: Because, head: ResponseHead, fetched: Fetched) -> Outcome:
+        """An answer that serves its leader only; the others are released at once."""
+        if self.lease is not None:
+            until = self._room.clock.mono() + self.order.rules.store.remember_uncacheable
+            self._room.table.remember_uncacheable(self.order.key, until)
+            self._room.table.settle(self.lease, Outcome.UNCACHEABLE)
+        if self.has_leader:
+            self._tell(Private(head, fetched, because))
+        else:
+            fetched.body.abort()
+        return Outcome.UNCACHEABLE
+
+    async def _store(
+        self, stored: StoredResponse, because: Because, head: ResponseHead, fetched: Fetched
+    ) -> Outcome:
+        rules = self.order.rules
+        if isinstance(fetched.framing, UntilClose) and not rules.origin.store_close_delimited:
+            return self._relay(Because.CLOSE_DELIMITED, head, fetched)
+        self._room.table.forget_uncacheable(self.order.key)
+        kept = not self._is_tainted
+        because = because if kept else Because.INVALIDATED_MEANWHILE
+        body = FillBody(self._room.window)
+        small = fetched.body.small
+        if small is not None:
+            stored = replace(stored, body_length=len(small))
+            if kept:
+                self._room.store.put(stored, small)
+            if small:
+                body.add(small)
+            body.end(fetched.body.trailers)
+            self._tell(Streaming(stored, body, len(small), because, kept))
+            return Outcome.COMPLETE
+        length = fetched.framing.size if isinstance(fetched.framing, Length) else None
+        stored = replace(stored, body_length=length or 0)
+        self._tell(Streaming(stored, body, length, because, kept))
+        return await _Inflow(self, stored, body, length, fetched).run()
+
+
+class _Inflow:
+    """The body of a storable answer on its way in: to the readers, and to memory or a spool."""
+
+    __slots__ = ("_body", "_fetched", "_fill", "_length", "_spool", "_stored", "_storing")
+
+    def __init__(
+        self, fill: Fill, stored: StoredResponse, body: FillBody, length: int | None, fetched: Fetched
+    ) -> None:
+        self._fill = fill
+        self._stored = stored
+        self._body = body
+        self._length = length
+        self._fetched = fetched
+        self._spool: FillSpool | None = None
+        self._storing = True
+
+    async def run(self) -> Outcome:
+        """To the end. A body that breaks off is never stored, and its readers are told."""
+        body = self._body
+        try:
+            if self._length is not None and self._length > body.window:
+                await self._open_spool()
+            while piece := await self._fetched.body.read():
+                if self._length is not None and body.size + len(piece) == self._length:
+                    await self._last(bytes(piece))
+                    break
+                await self._more(bytes(piece))
+            else:
+                await self._last(b"")
+            body.end(self._fetched.body.trailers)
+            return Outcome.COMPLETE
+        except EdgeError as error:
+            self._fetched.body.abort()
+            body.fail(error)
+            return Outcome.FAILED
+        finally:
+            # Also the way out of a cancellation: nobody may wait for a body that no longer comes.
+            body.fail(UpstreamFault("the fill ended early", proxy_status="http_response_incomplete"))
+            if self._spool is not None:
+                self._spool.abort()
+
+    async def _more(self, piece: bytes) -> None:
+        body = self._body
+        body.add(piece)
+        if body.size > body.window and self._spool is None and self._storing:
+            await self._open_spool()
+        try:
+            await body.make_room()
+        except StoreFault as fault:
+            self._lose(fault)
+
+    async def _open_spool(self) -> None:
+        if self._stored.body_length > self._fill.order.rules.store.max_object:
+            self._storing = False
+            return
+        try:
+            self._spool = await self._fill._room.store.open_spool(self._stored, self._length)
+        except StoreFault as fault:
+            self._lose(fault)
+        self._body.spool = self._spool
+        if self._spool is None:
+            self._storing = False
+
+    def _lose(self, fault: StoreFault) -> None:
+        self._fill._room.on_store_fault(fault)
+        self._storing = False
+        self._body.lose_spool()
+        if self._spool is not None:
+            self._spool.abort()
+            self._spool = None
+
+    async def _last(self, piece: bytes) -> None:
+        """The last bytes: the store has the whole before a reader can see its end."""
+        body, room = self._body, self._fill._room
+        stored = replace(self._stored, body_length=body.size + len(piece))
+        may_store = self._storing and stored.body_length <= self._fill.order.rules.store.max_object
+        if self._spool is None:
+            if piece:
+                body.add(piece)
+            if may_store and not self._fill._is_tainted and body.is_whole_in_memory:
+                room.store.put(stored, body.join())
+            return
+        try:
+            await body.flush()
+            if piece:
+                await self._spool.append(piece)
+            if may_store and not self._fill._is_tainted:
+                await self._spool.finish(stored)
+        except StoreFault as fault:
+            self._lose(fault)
+        if piece:
+            body.add_spooled(piece)

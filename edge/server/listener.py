@@ -1,0 +1,254 @@
+"""A listening socket and its connections: accepting within bounds, keeping time, counting, draining.
+
+Owns: `Listener`. It accepts by itself (`sock.accept` from a reader callback) so that accepting can stop: at the
+bound on connections, and when file descriptors run short - `limits.reserved_files` stay for the next tier and the
+store. One sweep a second looks after every connection's deadlines: cheaper than a timer each, and the same for 10
+or 10,000.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from edge.clock import Clock
+from edge.errors import ClientFault
+from edge.exchange import Exchange, Reply
+from edge.measures import Measures
+from edge.server.connection import Connection
+from edge.tasks import TaskOwner
+from edge.wire.limits import Limits
+from edge.wire.request import ParsedRequest
+
+SWEEP_SECONDS = 0.5
+ACCEPT_AT_ONCE = 64
+"""Connections taken per wake-up, so that a burst does not starve those that are open."""
+ACCEPT_RETRY_SECONDS = 0.1
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Answers(Protocol):
+    """What a listener needs of a node."""
+
+    def answer_now(self, exchange: Exchange) -> Reply | None:
+        """A reply that is at hand, without waiting."""
+
+    async def handle(self, exchange: Exchange) -> Reply:
+        """A reply, whatever it takes."""
+
+
+class Recorder(Protocol):
+    """What a listener tells about finished exchanges (access log)."""
+
+    def record(
+        self,
+        peer: str,
+        request: ParsedRequest | None,
+        reply: Reply,
+        sent: int,
+        seconds: float,
+        *,
+        whole: bool,
+    ) -> None:
+        """One exchange ended. request: None when its head could not be read."""
+
+
+class Listener:
+    """One listening socket of one worker."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        node: Answers,
+        *,
+        node_name: bytes,
+        limits: Limits,
+        clock: Clock,
+        measures: Measures,
+        tasks: TaskOwner,
+        recorder: Recorder,
+        scheme: bytes = b"http",
+        tier: bool = False,
+        max_connections: int | None = None,
+    ) -> None:
+        self._sock = sock
+        self.node = node
+        self.node_name = node_name
+        self.limits = limits
+        self.scheme = scheme
+        self.measures = measures
+        self.tasks = tasks
+        self.draining = False
+        self.clock_mono: Callable[[], float] = clock.mono
+        self.tick = clock.mono()
+        self._recorder = recorder
+        self._tier = tier
+        self._max = max_connections if max_connections is not None else limits.connections
+        self._open: set[Connection] = set()
+        self._per_client: Counter[str] = Counter()
+        self._accepting = False
+        self._stopped = False
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._all_closed: asyncio.Event = asyncio.Event()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    # -- life --
+
+    def start(self) -> None:
+        """Accept connections. The socket must be bound and listening."""
+        self._sock.setblocking(False)
+        self._accept_more()
+        self._sweep()
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket; open connections live on."""
+        self._stopped = True
+        self._pause_accepting()
+        self._sock.close()
+
+    async def drain(self, seconds: float) -> int:
+        """Stop: finish what is under way within `seconds`, then cut the rest. Returns how many were cut."""
+        self.draining = True
+        if not self._stopped:
+            self.stop_accepting()
+        for connection in tuple(self._open):
+            connection.drain()
+        cut = 0
+        if self._open:
+            self._all_closed.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._all_closed.wait()
+            except TimeoutError:
+                cut = len(self._open)
+                for connection in tuple(self._open):
+                    connection.transport.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        return cut
+
+    @property
+    def open_connections(self) -> int:
+        """Connections open now."""
+        return len(self._open)
+
+    # -- accepting --
+
+    def _accept_more(self) -> None:
+        if not self._accepting and not self._stopped:
+            self._accepting = True
+            asyncio.get_running_loop().add_reader(self._sock.fileno(), self._accept)
+
+    def _pause_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            asyncio.get_running_loop().remove_reader(self._sock.fileno())
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            if len(self._open) + len(self._opening) >= self._max:
+                self.bound("connections")
+                self._pause_accepting()
+                return
+            try:
+                sock, address = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _OUT_OF_FILES:
+                    raise
+                self.bound("open_files")
+                self._pause_accepting()
+                asyncio.get_running_loop().call_later(ACCEPT_RETRY_SECONDS, self._accept_more)
+                return
+            self._take(sock, address[0] if isinstance(address, tuple) else "unix")
+
+    def _take(self, sock: socket.socket, peer: str) -> None:
+        if not self._tier and self._per_client[peer] >= self.limits.connections_per_client:
+            self.bound("connections_per_client")
+            sock.close()
+            return
+        self._per_client[peer] += 1
+        sock.setblocking(False)
+        if not self._tier:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = self.tasks.spawn(self._connect(sock, peer), name="accept")
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _connect(self, sock: socket.socket, peer: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(lambda: Connection(self, peer, tier=self._tier), sock)
+        except OSError:
+            # It was reset between accept and now.
+            self._left(peer)
+            sock.close()
+
+    def _left(self, peer: str) -> None:
+        self._per_client[peer] -= 1
+        if self._per_client[peer] <= 0:
+            del self._per_client[peer]
+
+    # -- from the connections --
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is up."""
+        self._open.add(connection)
+        self.measures.connections.value += 1
+        self.measures.connections_open.value += 1
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._open.discard(connection)
+        self._left(connection.peer)
+        self.measures.connections_open.value -= 1
+        if not self._open:
+            self._all_closed.set()
+        if not self._accepting and not self._stopped and len(self._open) < self._max:
+            self._accept_more()
+
+    def half_closed(self, connection: Connection) -> None:
+        """A client ended its side while it waits for a reply: it gets it, and no further request is read."""
+
+    def bound(self, name: str) -> None:
+        """A bound was met."""
+        self.measures.bound_reached.of(name).value += 1
+
+    def refused(self, connection: Connection, fault: ClientFault, reply: Reply) -> None:
+        """A head was refused."""
+        self.count_refused(fault)
+        self._recorder.record(connection.peer, None, reply, reply.length or 0, 0.0, whole=True)
+
+    def count_refused(self, fault: ClientFault) -> None:
+        """Something malformed came."""
+        self.measures.refused.of(fault.detail).value += 1
+
+    def count_broken_off(self) -> None:
+        """A body broke off behind us."""
+        self.measures.aborted.of("upstream").value += 1
+
+    def finished(
+        self,
+        connection: Connection,
+        request: ParsedRequest,
+        reply: Reply,
+        sent: int,
+        started: float,
+        *,
+        whole: bool = True,
+    ) -> None:
+        """An exchange ended."""
+        self._recorder.record(connection.peer, request, reply, sent, self.clock_mono() - started, whole=whole)
+
+    # -- time --
+
+    def _sweep(self) -> None:
+        self.tick = self.clock_mono()
+        for connection in tuple(self._open):
+            connection.check_time(self.tick)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)

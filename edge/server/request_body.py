@@ -1,0 +1,119 @@
+"""A request body between the socket and whoever reads it, with back-pressure.
+
+Owns: `RequestBody`: the connection feeds it, the node reads it. Bounds: at most `HIGH_BYTES` wait here, then the
+connection stops reading its socket. 100 Continue is sent when somebody first asks for the body, so that a refused
+upload never starts (RFC 9110 s10.1.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from edge.errors import ClientFault
+from edge.wire.body import BodyError, Decoder
+
+HIGH_BYTES = 256 * 1024
+LOW_BYTES = 64 * 1024
+
+
+class RequestBody:
+    """One request's body. `done`: its end was seen. `received`: body bytes so far, for the minimum rate."""
+
+    __slots__ = (
+        "_decoder",
+        "_fault",
+        "_on_first_read",
+        "_pause",
+        "_paused",
+        "_pieces",
+        "_resume",
+        "_waiter",
+        "_waiting_bytes",
+        "received",
+    )
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+        on_first_read: Callable[[], None] | None,
+    ) -> None:
+        self._decoder = decoder
+        self._pieces: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: ClientFault | None = None
+        self._pause = pause
+        self._resume = resume
+        self._paused = False
+        self._on_first_read = on_first_read
+        self.received = 0
+
+    @property
+    def done(self) -> bool:
+        """True when the whole body came."""
+        return self._decoder.done
+
+    @property
+    def is_wanted(self) -> bool:
+        """True while the reader waits for bytes that the client has yet to send."""
+        return self._waiter is not None
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes off the socket; returns what lies behind the body's end.
+
+        Raises ClientFault (also told to the reader).
+        """
+        try:
+            pieces = self._decoder.feed(data)
+        except BodyError as error:
+            fault = ClientFault(str(error))
+            self.fail(fault)
+            raise fault from error
+        for piece in pieces:
+            self._pieces.append(piece)
+            self._waiting_bytes += len(piece)
+            self.received += len(piece)
+        if self._waiting_bytes > HIGH_BYTES and not self._paused and not self.done:
+            self._paused = True
+            self._pause()
+        if pieces or self.done:
+            self._wake()
+        return self._decoder.leftover if self.done else b""
+
+    def fail(self, fault: ClientFault) -> None:
+        """The client broke off or broke the grammar: the reader gets `fault`, never a clean end."""
+        if self._fault is None and not (self.done and not self._pieces):
+            self._fault = fault
+            self._pieces.clear()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def read(self) -> bytes:
+        """See edge.exchange.BodySource."""
+        if self._on_first_read is not None:
+            first, self._on_first_read = self._on_first_read, None
+            if not self.done and not self._pieces:
+                first()
+        while not self._pieces:
+            if self._fault is not None:
+                raise self._fault
+            if self.done:
+                return b""
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        piece = self._pieces.popleft()
+        self._waiting_bytes -= len(piece)
+        if self._paused and self._waiting_bytes < LOW_BYTES:
+            self._paused = False
+            self._resume()
+        return piece

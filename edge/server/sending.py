@@ -1,0 +1,208 @@
+"""The write side of a client connection: heads, bodies, back-pressure, and whether the reader keeps up.
+
+Owns: `Sending`. Rules: Content-Length or chunked or close, chosen here and nowhere else; a stream that breaks off
+leaves the message without its end (the caller cuts the connection); what waits in the socket's buffer is bounded by
+`limits.write_buffer` plus one piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from edge.errors import EdgeError
+from edge.exchange import BodyStream, Reply
+from edge.semantics.message import EMPTY, Line
+from edge.wire import render
+
+if TYPE_CHECKING:
+    from edge.server.listener import Listener
+    from edge.wire.limits import Limits
+    from edge.wire.request import ParsedRequest
+
+_CLOSE: Line = (b"Connection", b"close")
+_KEEP_ALIVE: Line = (b"Connection", b"keep-alive")
+_CHUNKED: Line = (b"Transfer-Encoding", b"chunked")
+SLICE_BYTES = 256 * 1024
+
+
+class Sending:
+    """See the module."""
+
+    __slots__ = (
+        "_gone",
+        "_listener",
+        "_progress",
+        "_progress_at",
+        "_slow_from",
+        "_slow_since",
+        "_transport",
+        "_waiter",
+        "is_paused",
+        "written",
+    )
+
+    def __init__(self, transport: asyncio.Transport, listener: Listener) -> None:
+        self._transport = transport
+        self._listener = listener
+        self._waiter: asyncio.Future[None] | None = None
+        self._gone = False
+        self._progress = 0
+        self._progress_at = 0.0
+        self._slow_since: float | None = None
+        self._slow_from = 0
+        self.is_paused = False
+        self.written = 0
+
+    # -- from the transport --
+
+    def pause(self) -> None:
+        """The socket's buffer is full."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """It drained."""
+        self.is_paused = False
+        self._wake()
+
+    def lost(self) -> None:
+        """The connection is gone; who waits to write is woken and finds out."""
+        self._gone = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def drain(self) -> bool:
+        """Wait until more can be written; False when the client is gone."""
+        while self.is_paused and not self._gone:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return not self._gone
+
+    # -- writing --
+
+    def fits(self, reply: Reply) -> bool:
+        """True when the reply may be written at once without passing the write buffer's bound."""
+        return reply.body is None or len(reply.body) <= self._listener.limits.write_buffer  # type: ignore[arg-type]
+
+    def whole(self, request: ParsedRequest | None, reply: Reply, *, keep: bool) -> int:
+        """Write a reply whose body is bytes or none. Returns its body bytes."""
+        body = reply.body
+        assert body is None or isinstance(body, bytes)
+        head, _ = self._head(request, reply, keep=keep)
+        self._write(head + body if body and len(body) < SLICE_BYTES else head)
+        if body and len(body) >= SLICE_BYTES:
+            self._write(body)
+        return len(body) if body else 0
+
+    async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
+        """Write any reply. Returns (body bytes, whether the message is whole)."""
+        body = reply.body
+        if body is None or (isinstance(body, bytes) and self.fits(reply)):
+            return self.whole(request, reply, keep=keep), not self._gone
+        head, chunked = self._head(request, reply, keep=keep)
+        self._write(head)
+        if isinstance(body, bytes):
+            return await self._bytes(body)
+        return await self._stream(body, reply, request, chunked=chunked)
+
+    async def _bytes(self, body: bytes) -> tuple[int, bool]:
+        """A large body from memory, in slices that share its bytes."""
+        view = memoryview(body)
+        for at in range(0, len(body), SLICE_BYTES):
+            self._write(view[at : at + SLICE_BYTES])
+            if self.is_paused and not await self.drain():
+                return at, False
+        return len(body), not self._gone
+
+    async def _stream(
+        self, body: BodyStream, reply: Reply, request: ParsedRequest, *, chunked: bool
+    ) -> tuple[int, bool]:
+        sent = 0
+        try:
+            while piece := await body.read():
+                if self._gone:
+                    return sent, False
+                sent += len(piece)
+                if chunked:
+                    self._write_lines((b"%x\r\n" % len(piece), piece, b"\r\n"))
+                else:
+                    self._write(piece)
+                if self.is_paused and not await self.drain():
+                    return sent, False
+        except EdgeError:
+            self._listener.count_broken_off()
+            return sent, False
+        if reply.length is not None and sent != reply.length:
+            return sent, False
+        if chunked:
+            self._write(render.last_chunk(body.trailers if request.accepts_trailers else EMPTY))
+        return sent, not self._gone
+
+    def _head(self, request: ParsedRequest | None, reply: Reply, *, keep: bool) -> tuple[bytes, bool]:
+        """The head's bytes and whether the body is chunked.
+
+        An HTTP/1.0 client gets a body of unknown length by close.
+        """
+        old = request is not None and request.head.minor == 0
+        framing: Line | None = None
+        chunked = False
+        if reply.status not in (204, 304) and reply.status >= 200:
+            if reply.length is not None:
+                framing = (b"Content-Length", b"%d" % reply.length)
+            elif reply.body is not None:
+                chunked = not old
+                framing = _CHUNKED if chunked else None
+                keep = keep and chunked
+        hop: tuple[Line, ...] = (_CLOSE,) if not keep else (_KEEP_ALIVE,) if old else ()
+        head = render.response_head(reply.status, reply.reason, reply.fields.lines, framing, *hop)
+        return head, chunked
+
+    def switching(self, reply: Reply) -> None:
+        """Write a 101 and what it switches to."""
+        upgrade: tuple[Line, ...] = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+        self._write(render.response_head(reply.status, reply.reason, reply.fields.lines, None, *upgrade))
+
+    def raw(self, data: bytes) -> None:
+        """Bytes of a tunnel."""
+        self._write(data)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        if not self._gone:
+            self.written += len(data)
+            self._transport.write(data)
+
+    def _write_lines(self, parts: tuple[bytes, bytes, bytes]) -> None:
+        if not self._gone:
+            self.written += sum(map(len, parts))
+            self._transport.writelines(parts)
+
+    # -- time --
+
+    def is_stalled(self, tick: float, limits: Limits) -> bool:
+        """True when the reader took nothing for `reader_stall`, or less than `reader_min_rate` for as long.
+
+        tick: monotonic seconds. Called about once a second.
+        """
+        waiting = self._transport.get_write_buffer_size()
+        taken = self.written - waiting
+        if not waiting:
+            self._slow_since = None
+            return False
+        if self._slow_since is None:
+            self._slow_since, self._slow_from = tick, taken
+            self._progress, self._progress_at = taken, tick
+            return False
+        if taken != self._progress:
+            self._progress, self._progress_at = taken, tick
+        elif tick - self._progress_at > limits.reader_stall:
+            return True
+        slow_for = tick - self._slow_since
+        return (
+            slow_for > 2 * limits.reader_stall and taken - self._slow_from < limits.reader_min_rate * slow_for
+        )
