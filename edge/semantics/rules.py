@@ -129,7 +129,9 @@ class RequestRules:
     """What of a client's own wishes counts."""
 
     honour_no_cache: bool = True
-    """False: client no-cache, max-age=0, Pragma do not force a revalidation."""
+    """False: a client's no-cache, no-store, max-age, min-fresh and Pragma do not keep it from a fresh stored response.
+
+    Such wishes are advisory (RFC 9111 s5.2.1). A no-store still keeps the answer to it from being stored."""
     only_if_cached: bool = True
 
 

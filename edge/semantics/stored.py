@@ -50,6 +50,8 @@ class Freshness:
     """Never use it stale (must-revalidate, proxy-revalidate, s-maxage in a shared cache: RFC 9111 s4.2.4)."""
     no_cache: bool
     """Validate before every reuse (no-cache without fields, or a targeted field's no-cache)."""
+    immutable: bool = False
+    """While fresh, a request's max-age does not ask for a validation (RFC 8246 s2)."""
 
     def age(self, now: UnixSeconds) -> float:
         """current_age in seconds, RFC 9111 s4.2.3; never below 0."""
