@@ -70,7 +70,7 @@ class Lru(Policy):
         """There is one queue."""
         newcomer.queue = self._queue
 
-    def victim(self, newcomer: Resident) -> Resident:  # noqa: ARG002 - with one queue, who comes makes no difference
+    def victim(self, newcomer: Resident) -> Resident:
         """The one not used for longest."""
         resident = self._queue.oldest()
         self.remove(resident)
@@ -97,7 +97,7 @@ class Lfu(Lru):
         self._uses[newcomer] = 0
         self.touch(newcomer)
 
-    def victim(self, newcomer: Resident) -> Resident:  # noqa: ARG002 - see Lru
+    def victim(self, newcomer: Resident) -> Resident:
         """The one with the fewest uses."""
         while True:
             uses, _, resident = heapq.heappop(self._heap)
@@ -158,7 +158,7 @@ def replay(contender: Contender, trace: Trace, capacity: int) -> Ratios:
 
 
 def _dice(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - the same traces each time are what is wanted
+    return random.Random(seed)
 
 
 def _named(number: int) -> bytes:
@@ -210,6 +210,13 @@ def shifting() -> Trace:
     return _trace("shifting", [(rank + at // 5_000 * 200) % OBJECTS for at, rank in enumerate(draws)], dice)
 
 
+def drifting() -> Trace:
+    """Zipf 0.9 whose ranks move on by one object after every 50 requests: the same without a jump."""
+    dice = _dice(5)
+    draws = _zipf(dice, 0.9, REQUESTS)
+    return _trace("drifting", [(rank + at // 50) % OBJECTS for at, rank in enumerate(draws)], dice)
+
+
 _LINE = re.compile(r'"GET (?P<target>\S+) [^"]*" (?P<status>200|206|304) (?P<bytes>\d+|-)')
 
 
@@ -247,7 +254,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("log", nargs="?", type=Path, help="an access log in combined format, plain or .gz")
     log: Path | None = options.parse_args().log
-    traces = [zipf(0.8), zipf(1.0), zipf(1.2), zipf_with_scans(), loop(), shifting()]
+    traces = [zipf(0.8), zipf(1.0), zipf(1.2), zipf_with_scans(), loop(), shifting(), drifting()]
     if log is not None:
         traces.append(from_log(log))
     print("Hit ratio in percent, by object / by byte.\n")

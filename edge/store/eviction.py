@@ -249,7 +249,7 @@ class Sieve(Policy):
         """There is one queue."""
         newcomer.queue = self._queue
 
-    def victim(self, newcomer: Resident) -> Resident:  # noqa: ARG002 - with one queue, who comes makes no difference
+    def victim(self, newcomer: Resident) -> Resident:
         """The next unvisited one from the hand on; the visited lose their mark where they stand."""
         resident = self._hand or self._queue.oldest()
         looks = MAX_LOOKS

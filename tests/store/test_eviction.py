@@ -164,6 +164,17 @@ def test_s3fifo_takes_one_back_into_main_that_left_too_early():
     assert early in shelf.held, "it stands in main, where no scan comes"
 
 
+def test_s3fifo_remembers_nobody_who_left_from_main():
+    shelf = warmed(110)
+    for key in keys("new", 40):
+        shelf.ask(key)
+        shelf.ask(key)
+    shelf.scan("scan", 20)
+    last_hot = [key for key in shelf.evicted if key.startswith(b"hot")][-1]
+    shelf.ask(last_hot)
+    assert shelf.policy.ghost_hits == 0
+
+
 def test_s3fifo_lets_main_shrink_to_its_share_from_its_oldest_unvisited():
     shelf = warmed(110)
     for key in keys("hot", 50):
