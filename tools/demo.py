@@ -51,14 +51,14 @@ async def _run(demo: Demo) -> int:
         watched: list[Process] = []
         origin = demo.origin
         if origin is None:
-            bundled = await stack.enter_async_context(_child(_origin_command(demo), stdout=PIPE))
+            bundled = await stack.enter_async_context(child(_origin_command(demo), stdout=PIPE))
             watched.append(bundled)
-            origin = await _origin_address(bundled)
-        edge = await stack.enter_async_context(_child(edge_command(demo, origin)))
+            origin = await origin_address(bundled)
+        edge = await stack.enter_async_context(child(edge_command(demo, origin)))
         watched.append(edge)
         if await _ready(edge, demo.admin, stopped):
             print(what_to_try(demo, origin), flush=True)
-        return await _first_to_end(watched, stopped)
+        return await first_to_end(watched, stopped)
 
 
 def _origin_command(demo: Demo) -> list[str]:
@@ -79,7 +79,7 @@ def edge_command(demo: Demo, origin: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _child(command: Sequence[str], stdout: int | None = None) -> AsyncIterator[Process]:
+async def child(command: Sequence[str], stdout: int | None = None) -> AsyncIterator[Process]:
     """A process that is asked to end, and then made to, when the context is left."""
     child = await asyncio.create_subprocess_exec(
         *command, stdin=DEVNULL, stdout=stdout, start_new_session=True
@@ -96,7 +96,8 @@ async def _child(command: Sequence[str], stdout: int | None = None) -> AsyncIter
                 await child.wait()
 
 
-async def _origin_address(bundled: Process) -> str:
+async def origin_address(bundled: Process) -> str:
+    """The URL in the line that the bundled origin prints; EdgeError when it ended instead."""
     assert bundled.stdout is not None
     said = (await bundled.stdout.readline()).decode()
     if not said.startswith("listening on "):
@@ -110,15 +111,18 @@ async def _ready(edge: Process, admin: str, stopped: asyncio.Event) -> bool:
     try:
         async with asyncio.timeout(READY_SECONDS):
             while edge.returncode is None and not stopped.is_set():
-                if await _says_ready(host.strip("[]"), int(port)):
+                if await says_ready(host.strip("[]"), int(port)):
                     return True
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
-        raise EdgeError(f"the edge is not ready after {READY_SECONDS:.0f} s (http://{admin}/readyz)") from None
+        raise EdgeError(
+            f"the edge is not ready after {READY_SECONDS:.0f} s (http://{admin}/readyz)"
+        ) from None
     return False
 
 
-async def _says_ready(host: str, port: int) -> bool:
+async def says_ready(host: str, port: int) -> bool:
+    """Whether an edge whose admin port is there answers 200 to /readyz."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:
@@ -132,7 +136,7 @@ async def _says_ready(host: str, port: int) -> bool:
         writer.close()
 
 
-async def _first_to_end(watched: Sequence[Process], stopped: asyncio.Event) -> int:
+async def first_to_end(watched: Sequence[Process], stopped: asyncio.Event) -> int:
     """Wait for the word to stop (0), or for a process to end (its code, or 1 where that was 0: nobody asked it to)."""
     async with asyncio.TaskGroup() as group:
         stop = group.create_task(stopped.wait())

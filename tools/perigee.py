@@ -31,9 +31,7 @@ Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in fron
 Listen = Annotated[
     str | None, typer.Option(help="Where clients come in, HOST:PORT (default: 127.0.0.1:8080).")
 ]
-Admin = Annotated[
-    str | None, typer.Option(help="Metrics and health, HOST:PORT (default: 127.0.0.1:8081).")
-]
+Admin = Annotated[str | None, typer.Option(help="Metrics and health, HOST:PORT (default: 127.0.0.1:8081).")]
 DataDir = Annotated[str | None, typer.Option(help="What is kept on disk (default: var/perigee).")]
 Workers = Annotated[str | None, typer.Option(help="Worker processes (default: one per core).")]
 Config = Annotated[Path | None, typer.Option(help="Node file (TOML).", metavar="FILE")]
@@ -94,7 +92,26 @@ def check(
     """Say everything that is wrong with a node file and its sites: file, line, setting, and what to write instead."""
     from tools.check import run as work
 
-    raise typer.Exit(work(file, as_json=json))
+    raise typer.Exit(work(file, to_json=json))
+
+
+@app.command()
+def explain(
+    url: Annotated[str, typer.Argument(help="What to ask for; through an edge, or at an origin.")],
+    *,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="Request header, 'Name: value'.")
+    ] = None,
+    method: Annotated[str, typer.Option("--method", "-X", help="Request method.")] = "GET",
+    config: Annotated[
+        Path | None, typer.Option(help="Node file whose sites' rules apply; without it the defaults.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say why a response is cached or not: the verdict, the arithmetic of its lifetime, its key, what would change it."""
+    from tools.explain import run as work
+
+    raise typer.Exit(work(url, header or [], method=method, config=config, to_json=json))
 
 
 def main() -> None:
