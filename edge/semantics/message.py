@@ -88,7 +88,11 @@ class Fields:
 
     def with_added(self, *lines: Line) -> Fields:
         """A copy with these lines at the end, those that are there stay."""
-        return Fields((*self.lines, *lines))
+        index = self._index.copy()  # the lists in it are shared, so they are replaced, never appended to
+        for name, value in lines:
+            key = name.lower()
+            index[key] = [*index.get(key, ()), value]
+        return Fields.indexed((*self.lines, *lines), index)
 
     def __contains__(self, name: object) -> bool:
         return name in self._index
