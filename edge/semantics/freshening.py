@@ -71,14 +71,13 @@ def decide_fill(
     key: bytes,
     body_id: bytes,
     fallback: StoredResponse | None = None,
-    fence: int = 0,
-    selectors: tuple[bytes, ...] = (),
 ) -> FillFor:
     """What becomes of `response`, the next tier's answer to `request`.
 
     validating: what the request was made conditional on. variants_held: stored responses of this key that do not match
     the request. request_time, response_time: when the request was sent and the head received. key: the primary key, a
-    POST's too. body_id, fence, selectors: go into what is stored. fallback: as `Forward` gave it.
+    POST's too. body_id: the name of the body to come. fallback: as `Forward` gave it. Fence and purge selectors of what
+    is stored are the caller's to add.
     """
     exchange = _Exchange(request, response, request_time, response_time, rules)
     if response.status == 304:
@@ -89,41 +88,47 @@ def decide_fill(
         and stale_usable(fallback, response_time)
     ):
         return ServeStaleInstead(fallback)
+    judged = _judged(exchange, key, body_id)
+    if isinstance(judged, Because):
+        return Relay(judged, _superseded(exchange, judged, validating))
+    if variants_held >= rules.vary.max_variants and not any(
+        held.nominated == judged.nominated for held in (*validating, fallback) if held is not None
+    ):
+        return Relay(Because.TOO_MANY_VARIANTS)
+    return Store(judged)
+
+
+def _judged(exchange: _Exchange, key: bytes, body_id: bytes) -> StoredResponse | Because:
+    """What is to be stored of a full response, without its body; or why nothing is."""
+    request, response, rules = exchange.request, exchange.response, exchange.rules
+    now = exchange.response_time
     directives = response_directives(response.fields)
     freshness = compute_freshness(
         request,
         response,
         directives,
-        request_time=request_time,
-        response_time=response_time,
+        request_time=exchange.request_time,
+        response_time=now,
         rules=rules,
         key=key,
     )
-    head = stored_head(response, directives, rules, response_time)
-    validators = parse_validators(head, response_time)
+    head = stored_head(response, directives, rules, now)
+    validators = parse_validators(head, now)
     because = may_store(request, response, directives, freshness, validators, rules)
+    if because is not Because.STORED:
+        return because
     nominated = nominate(response.fields.all(b"vary"), request, rules.vary)
-    if because is Because.STORED and nominated is None:
-        because = Because.VARY_STAR
-    if nominated is None or because is not Because.STORED:
-        return Relay(because, _superseded(exchange, because, validating))
-    if variants_held >= rules.vary.max_variants and not any(
-        held.nominated == nominated for held in (*validating, fallback) if held is not None
-    ):
-        return Relay(Because.TOO_MANY_VARIANTS)
-    return Store(
-        StoredResponse(
-            key=key,
-            nominated=nominated,
-            head=head,
-            freshness=freshness,
-            validators=validators,
-            body_length=0,
-            body_id=body_id,
-            request_authorized=b"authorization" in request.fields,
-            fence=fence,
-            selectors=selectors,
-        )
+    if nominated is None:
+        return Because.VARY_STAR
+    return StoredResponse(
+        key=key,
+        nominated=nominated,
+        head=head,
+        freshness=freshness,
+        validators=validators,
+        body_length=0,
+        body_id=body_id,
+        request_authorized=b"authorization" in request.fields,
     )
 
 
