@@ -1,5 +1,4 @@
-# Perigee: the five things one does here. `make setup` runs by itself before the others.
-PYTHON ?= $(shell bash tools/find_python.sh)
+# Perigee: what one does here. `make setup` runs by itself before the others; PYTHON=/path/to/python3.12 chooses one.
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
@@ -13,8 +12,7 @@ help: ## Show this list
 setup: $(STAMP) ## Make .venv from requirements.lock (does nothing when it is up to date)
 
 $(STAMP): requirements.lock pyproject.toml tools/find_python.sh
-	@test -n "$(PYTHON)" || { bash tools/find_python.sh; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { python=$${PYTHON:-$$(bash tools/find_python.sh)} && "$$python" -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
@@ -32,7 +30,7 @@ check: setup ## Format, lint, types, architecture contracts
 	$(BIN)/lint-imports
 
 bench: setup ## Measure this machine (see tools/bench.py)
-	$(BIN)/perigee bench
+	$(BIN)/python -m tools.bench $(ARGS)
 
 format: setup ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
