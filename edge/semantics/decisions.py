@@ -14,7 +14,10 @@ from edge.semantics.stored import StoredResponse
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """Answer from `stored`, which is fresh (or the request accepts its staleness). age: whole seconds for Age."""
+    """Answer from `stored`, which is fresh (or the request accepts its staleness).
+
+    age: seconds with their fraction; the Age field is its whole part.
+    """
 
     stored: StoredResponse
     age: float
