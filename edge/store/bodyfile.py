@@ -208,6 +208,15 @@ class FileWriter:
             os.close(descriptor)
 
 
+def read_back(descriptor: int, offset: int, length: int) -> bytes:
+    """Body bytes that a FileWriter of this process has written, unverified. Raises DiskFault when they are not there."""
+    try:
+        data = _read_all(descriptor, length, FILE_HEADER_BYTES + offset)
+    except OSError as error:
+        raise fault_of(error, "reading back a body file") from None
+    return data
+
+
 def unlink(path: Path) -> None:
     """Remove a file of ours if it is there. Never raises: one that cannot be removed is an orphan, swept at a start."""
     try:

@@ -28,6 +28,20 @@ from edge.store.rows import BrokenDatabase, NewRow, Rows
 _log = logging.getLogger("perigee.store")
 
 
+class Reservation:
+    """Bytes of a body that is being written. `Ledger.reserve` makes it grow, `give_back` ends it, from any thread."""
+
+    __slots__ = ("_ledger", "nbytes")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.nbytes = 0
+
+    def grow(self, nbytes: int) -> None:
+        """`nbytes` more are about to be written: make room. Raises DiskFault."""
+        self._ledger.reserve(self, nbytes)
+
+
 class Ledger:
     """What this process holds on the disk, and the only one that changes it."""
 
@@ -49,13 +63,14 @@ class Ledger:
         self.counters = counters
         self._lock = threading.Lock()
         self._rows: Rows | None = None
-        self._in_flight = 0
+        # Given back by whoever drops a writer, which may be the garbage collector: so by one operation without a lock.
+        self._reservations: set[Reservation] = set()
         self._touched: deque[bytes] = deque(maxlen=16 * limits.touches)
 
     @property
     def used_bytes(self) -> int:
         """Accounted bytes of rows, files, and bodies being written."""
-        return self.index.bytes + self._in_flight
+        return self.index.bytes + self._in_flight()
 
     @property
     def is_open(self) -> bool:
@@ -89,24 +104,29 @@ class Ledger:
             self.index = DiskIndex()
             self.files.forget_all()
 
-    def reserve(self, nbytes: int) -> None:
-        """Make room for `nbytes` of a body that is being written. Raises DiskFault(NO_ROOM, ...)."""
+    def reserve(self, reservation: Reservation, nbytes: int) -> None:
+        """Make room for `nbytes` more. Raises DiskFault."""
+        if reservation.nbytes + nbytes > self.ceiling:
+            raise DiskFault(DiskFailure.TOO_LARGE, f"a body of more than {reservation.nbytes} bytes")
         gone: list[Held] = []
         with self._writing() as rows:
             gone = self._make_room(rows, nbytes, 0)
             self._drop(rows, gone)
-            self._in_flight += nbytes
+            reservation.nbytes += nbytes
+            self._reservations.add(reservation)
         self._bury(gone)
 
-    def release(self, nbytes: int) -> None:
-        """The body that reserved `nbytes` was given up."""
-        with self._lock:
-            self._in_flight -= nbytes
+    def give_back(self, reservation: Reservation) -> None:
+        """The body was given up. For any thread, may be called again."""
+        self._reservations.discard(reservation)
 
-    def put(self, records: dict[bytes, Record], *, reserved: int = 0) -> None:
+    def _in_flight(self, without: Reservation | None = None) -> int:
+        return sum(each.nbytes for each in tuple(self._reservations) if each is not without)
+
+    def put(self, records: dict[bytes, Record], *, reservation: Reservation | None = None) -> None:
         """Write rows, replacing what has the same keys; all of them or, with a DiskFault, none.
 
-        reserved: what their body files reserved, which counts as theirs from here on.
+        reservation: of their body file, which counts as theirs from here on.
         """
         rows_new = [_row(key, record) for key, record in records.items()]
         arriving = [Held(row.key, accounted_bytes(row.value), row.generation) for row in rows_new]
@@ -114,7 +134,7 @@ class Ledger:
         if size > self.ceiling:
             raise DiskFault(DiskFailure.TOO_LARGE, f"{size} bytes of a ceiling of {self.ceiling}")
         with self._writing() as rows:
-            victims = self._make_room(rows, size, len(arriving), own=reserved)
+            victims = self._make_room(rows, size, len(arriving), own=reservation)
             surplus = self._surplus(arriving, victims)
             touches = self._take_touches() if len(self._touched) >= self.limits.touches else ()
             deletes = [held.key for held in (*victims, *surplus)]
@@ -123,7 +143,8 @@ class Ledger:
             except BaseException:
                 self._readmit(victims)
                 raise
-            self._in_flight -= reserved
+            if reservation is not None:
+                self.give_back(reservation)
             for victim in victims:
                 self.index.expel(victim)
             for held in surplus:
@@ -280,17 +301,20 @@ class Ledger:
         self._bury([*gone, *unwanted])
         return opened.rows
 
-    def _make_room(self, rows: Rows, nbytes: int, nrows: int, *, own: int = 0) -> list[Held]:
-        """Evict until `nbytes` and `nrows` more fit; own: bytes in flight that they replace.
+    def _make_room(
+        self, rows: Rows, nbytes: int, nrows: int, *, own: Reservation | None = None
+    ) -> list[Held]:
+        """Evict until `nbytes` and `nrows` more fit; own: what of that is reserved already.
 
         The last batch of victims is returned, still to be deleted: a write that displaces a few rows does so in its own
         transaction.
         """
         index, limits = self.index, self.limits
-        if self._in_flight - own + nbytes > self.ceiling:
-            raise DiskFault(DiskFailure.NO_ROOM, f"{self._in_flight} bytes are being written")
+        in_flight = self._in_flight(own)
+        if in_flight + nbytes > self.ceiling:
+            raise DiskFault(DiskFailure.NO_ROOM, f"{in_flight} bytes are being written")
         while True:
-            over = max(0, index.bytes + self._in_flight - own + nbytes - self.ceiling)
+            over = max(0, index.bytes + in_flight + nbytes - self.ceiling)
             surplus = max(0, len(index) + nrows - limits.rows)
             victims = index.victims(over, surplus, most=limits.batch)
             if sum(victim.size for victim in victims) >= over and len(victims) >= surplus:

@@ -12,7 +12,7 @@ from typing import Self
 from edge.store.bodyfile import FileWriter
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_layout import bodies_of
-from edge.store.disk_ledger import Ledger
+from edge.store.disk_ledger import Ledger, Reservation
 from edge.store.record import InlineBody, Record
 
 
@@ -23,13 +23,13 @@ class BodyWriter:
     unless finished; forgotten, when it is collected.
     """
 
-    __slots__ = ("_done", "_file", "_generation", "_head", "_key", "_ledger", "_length", "_reserved")
+    __slots__ = ("_done", "_file", "_generation", "_head", "_key", "_ledger", "_length", "_reservation")
 
     def __init__(self, ledger: Ledger, key: bytes, generation: bytes, length: int | None) -> None:
         self._done = False
         self._file: FileWriter | None = None
         self._head = bytearray()
-        self._reserved = 0
+        self._reservation = Reservation(ledger)
         self._ledger = ledger
         self._key, self._generation = key, generation
         self._length = length
@@ -64,7 +64,7 @@ class BodyWriter:
                 raise DiskFault(DiskFailure.INCOMPLETE, f"{self.written} of {self._length} bytes")
             self._ledger.limits.check_meta(meta)
             body = InlineBody(bytes(self._head)) if self._file is None else self._file.seal()
-            self._ledger.put({self._key: Record(self._generation, meta, body)}, reserved=self._reserved)
+            self._ledger.put({self._key: Record(self._generation, meta, body)}, reservation=self._reservation)
         except BaseException as error:
             self._give_up(error)
             raise
@@ -81,27 +81,19 @@ class BodyWriter:
             self._key,
             self._generation,
             expected=self._length,
-            reserve=self._reserve,
+            reserve=self._reservation.grow,  # not a method of ours: a cycle would keep a dropped writer alive
             durable=self._ledger.limits.durable,
             files=self._ledger.files,
         )
         head, self._head = self._head, bytearray()
         self._file.write(memoryview(head))
 
-    def _reserve(self, nbytes: int) -> None:
-        if self._reserved + nbytes > self._ledger.ceiling:
-            raise DiskFault(DiskFailure.TOO_LARGE, f"a body of more than {self._reserved} bytes")
-        self._ledger.reserve(nbytes)
-        self._reserved += nbytes
-
     def _give_up(self, error: BaseException | None) -> None:
         self._done = True
         self._head = bytearray()
         if self._file is not None:
             self._file.discard()
-        if self._reserved:
-            self._ledger.release(self._reserved)
-            self._reserved = 0
+        self._ledger.give_back(self._reservation)
         if isinstance(error, DiskFault):
             self._ledger.counters.faults[error.why] += 1
 

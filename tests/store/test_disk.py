@@ -1,0 +1,419 @@
+"""The disk tier as its callers see it: what is stored, read, replaced, evicted, and kept over a restart."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge.store.bodyfile import BodyFile
+from edge.store.disk import NO_VARY, DiskTier, SmallPut
+from edge.store.disk_faults import DiskFailure, DiskFault
+from edge.store.disk_limits import DiskLimits
+from edge.store.disk_writer import BodyWriter
+from edge.store.record import BLOCK_BYTES, OVERHEAD_BYTES, ROW_BYTES
+from tests.kit.disk import MB, SMALL, body_files, body_of, opened, opened_body, primary, variant, whole
+
+LARGE = 2 * BLOCK_BYTES + 77
+
+
+@pytest.fixture
+def tier(tmp_path: Path) -> Iterator[DiskTier]:
+    with opened(tmp_path) as tier:
+        yield tier
+
+
+def faulted(why: DiskFailure, doing: Callable[[], object]) -> None:
+    with pytest.raises(DiskFault) as raised:
+        doing()
+    assert raised.value.why is why
+
+
+@pytest.mark.parametrize("length", [0, 1, 1024, 1025, BLOCK_BYTES, LARGE])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_response_comes_back_whatever_its_size(
+    tier: DiskTier, tmp_path: Path, length: int, known: bool
+) -> None:
+    body = body_of(1, 1, length)
+    with tier.begin(primary(1), NO_VARY, length if known else None) as writer:
+        for start in range(0, length, 1000):
+            writer.write(body[start : start + 1000])
+        writer.finish(b"meta")
+    assert whole(tier.read(primary(1))) == (b"meta", body)
+    assert bool(body_files(tmp_path)) is (length > SMALL.inline_bytes)
+    assert tier.variants(primary(1)) == ((NO_VARY, tier.used_bytes),)
+
+
+def test_what_is_not_there_is_a_miss(tier: DiskTier) -> None:
+    tier.put_small(primary(1), variant(1), b"meta", b"body")
+    assert tier.read(primary(1), variant(2)) is None
+    assert tier.read(primary(2)) is None
+    assert tier.variants(primary(2)) == ()
+    assert (tier.counters.hits, tier.counters.misses) == (0, 2)
+
+
+def test_variants_of_one_primary_are_kept_apart(tier: DiskTier) -> None:
+    for name in (0, 1, 2):
+        tier.put_small(primary(1), variant(name), b"meta", body_of(1, name, 1000 + 100 * name))
+    for name in (0, 1, 2):
+        assert whole(tier.read(primary(1), variant(name))) == (b"meta", body_of(1, name, 1000 + 100 * name))
+    assert [each for each, _ in tier.variants(primary(1))] == [variant(0), variant(1), variant(2)]
+    assert tier.delete(primary(1), variant(1))
+    assert not tier.delete(primary(1), variant(1))
+    assert [each for each, _ in tier.variants(primary(1))] == [variant(0), variant(2)]
+    assert tier.delete_primary(primary(1)) == 2
+    assert tier.index() == {}
+    assert tier.used_bytes == 0
+
+
+def test_one_more_variant_than_the_limit_displaces_the_oldest(tmp_path: Path) -> None:
+    with opened(tmp_path, limits=replace(SMALL, variants=2)) as tier:
+        for name in (0, 1):
+            tier.put_small(primary(1), variant(name), b"meta", b"body")
+        assert len(tier.variants(primary(1))) == 2
+        tier.put_small(primary(1), variant(2), b"meta", b"body")
+        assert [each for each, _ in tier.variants(primary(1))] == [variant(1), variant(2)]
+        tier.put_small(primary(1), variant(1), b"new", b"body")
+        assert {each for each, _ in tier.variants(primary(1))} == {variant(1), variant(2)}
+    with opened(tmp_path, limits=replace(SMALL, variants=1)) as tier:
+        assert len(tier.variants(primary(1))) == 1
+
+
+def test_several_are_put_at_once_and_the_later_of_two_counts(tier: DiskTier) -> None:
+    puts = [SmallPut(primary(name), NO_VARY, b"meta", body_of(name, 1, 500)) for name in range(5)]
+    tier.put_many((*puts, SmallPut(primary(0), NO_VARY, b"later", b"body")))
+    assert whole(tier.read(primary(0))) == (b"later", b"body")
+    assert whole(tier.read(primary(4))) == (b"meta", body_of(4, 1, 500))
+    assert len(tier) == 5
+
+
+def test_all_is_there_after_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path) as tier:
+        tier.put_small(primary(1), NO_VARY, b"one", b"body")
+        tier.put_small(primary(2), variant(1), b"two", body_of(2, 1, LARGE))
+        index, used = tier.index(), tier.used_bytes
+    with opened(tmp_path) as tier:
+        assert (tier.index(), tier.used_bytes) == (index, used)
+        assert whole(tier.read(primary(1))) == (b"one", b"body")
+        assert whole(tier.read(primary(2), variant(1))) == (b"two", body_of(2, 1, LARGE))
+        assert (tier.counters.orphans, tier.counters.foreign_rows, tier.counters.set_aside) == (0, 0, 0)
+
+
+def test_a_replaced_body_is_streamed_to_its_end_and_its_file_is_gone(tier: DiskTier, tmp_path: Path) -> None:
+    old, new = body_of(1, 1, LARGE), body_of(1, 2, LARGE)
+    tier.put_small(primary(1), NO_VARY, b"old", old)
+    reader = opened_body(tier.read(primary(1)))
+    assert reader.read_block(0) == old[:BLOCK_BYTES]
+    tier.put_small(primary(1), NO_VARY, b"new", new)
+    assert len(body_files(tmp_path)) == 1
+    assert whole(tier.read(primary(1))) == (b"new", new)
+    assert reader.pread(0, LARGE) == old
+    tier.delete(primary(1), NO_VARY)
+    assert body_files(tmp_path) == []
+    assert reader.pread(BLOCK_BYTES, LARGE) == old[BLOCK_BYTES:]
+    reader.close()
+
+
+@pytest.mark.parametrize("length", [10, LARGE])
+def test_a_freshened_head_keeps_its_body(tier: DiskTier, tmp_path: Path, length: int) -> None:
+    body = body_of(1, 1, length)
+    tier.put_small(primary(1), NO_VARY, b"old", body)
+    record = tier.read(primary(1))
+    assert record is not None
+    before = [(path, path.stat().st_mtime_ns) for path in body_files(tmp_path)]
+    used = tier.used_bytes
+    assert tier.replace_meta(primary(1), NO_VARY, b"newer", of=record.generation)
+    assert whole(tier.read(primary(1))) == (b"newer", body)
+    assert tier.used_bytes == used + 2
+    assert [(path, path.stat().st_mtime_ns) for path in body_files(tmp_path)] == before
+    assert not tier.replace_meta(primary(1), NO_VARY, b"wrong", of=b"\0" * 8)
+    assert not tier.replace_meta(primary(2), NO_VARY, b"wrong")
+    assert whole(tier.read(primary(1))) == (b"newer", body)
+
+
+def test_a_head_of_the_old_body_is_not_given_to_the_new_one(tier: DiskTier) -> None:
+    tier.put_small(primary(1), NO_VARY, b"old", b"old body")
+    record = tier.read(primary(1))
+    assert record is not None
+    tier.put_small(primary(1), NO_VARY, b"new", b"new body")
+    assert not tier.replace_meta(primary(1), NO_VARY, b"freshened", of=record.generation)
+    assert whole(tier.read(primary(1))) == (b"new", b"new body")
+
+
+def leave_unfinished(writer: BodyWriter, length: int, how: str) -> None:
+    """Do with a writer of a body of `length` bytes everything but finish it."""
+    match how:
+        case "leave":
+            with writer:
+                writer.write(body_of(1, 1, length))
+        case "long":
+            writer.write(body_of(1, 1, length))
+            faulted(DiskFailure.INCOMPLETE, partial(writer.write, b"x"))
+        case "short":
+            writer.write(body_of(1, 1, length - 1))
+            faulted(DiskFailure.INCOMPLETE, partial(writer.finish, b"meta"))
+        case "abort":
+            writer.write(body_of(1, 1, length - 1))
+            writer.abort()
+        case _:
+            writer.write(body_of(1, 1, length - 1))
+
+
+@pytest.mark.parametrize("length", [10, LARGE])
+@pytest.mark.parametrize("how", ["abort", "leave", "forget", "short", "long"])
+def test_nothing_is_left_of_a_body_that_was_not_finished(
+    tier: DiskTier, tmp_path: Path, length: int, how: str
+) -> None:
+    tier.put_small(primary(1), NO_VARY, b"before", b"body")
+    used = tier.used_bytes
+    leave_unfinished(tier.begin(primary(1), NO_VARY, length), length, how)
+    assert body_files(tmp_path) == []
+    assert tier.used_bytes == used
+    assert whole(tier.read(primary(1))) == (b"before", b"body")
+
+
+def test_abort_after_finish_changes_nothing(tier: DiskTier) -> None:
+    writer = tier.begin(primary(1), NO_VARY, None)
+    writer.write(body_of(1, 1, LARGE))
+    writer.finish(b"meta")
+    writer.abort()
+    assert whole(tier.read(primary(1))) == (b"meta", body_of(1, 1, LARGE))
+
+
+def test_a_head_at_the_limit_is_stored_and_one_above_it_is_not(tier: DiskTier) -> None:
+    limit = tier.limits.meta_bytes
+    tier.put_small(primary(1), NO_VARY, b"m" * limit, b"body")
+    assert whole(tier.read(primary(1))) == (b"m" * limit, b"body")
+    above = b"m" * (limit + 1)
+    faulted(DiskFailure.TOO_LARGE, lambda: tier.put_small(primary(2), NO_VARY, above, b"body"))
+    faulted(DiskFailure.TOO_LARGE, lambda: tier.replace_meta(primary(1), NO_VARY, above))
+    assert tier.counters.faults[DiskFailure.TOO_LARGE] == 2
+
+
+def test_the_ceiling_is_reached_and_never_passed(tmp_path: Path) -> None:
+    with opened(tmp_path, MB) as tier:
+        for name in range(60):
+            tier.put_small(primary(name), NO_VARY, b"meta", body_of(name, 1, (name * 7919) % 100_000))
+            assert tier.used_bytes <= MB
+            assert whole(tier.read(primary(name))) is not None
+        assert tier.used_bytes > MB // 2
+        assert tier.counters.evicted > 0
+        on_disk = sum(path.stat().st_size for path in body_files(tmp_path))
+        assert on_disk < tier.used_bytes
+        assert len(body_files(tmp_path)) <= len(tier) == len(tier.index())
+
+
+def test_a_body_that_fills_the_ceiling_displaces_everything_and_one_byte_more_nothing(tmp_path: Path) -> None:
+    overhead = ROW_BYTES + OVERHEAD_BYTES + len(b"meta") + 128 + 16 * 4
+    with opened(tmp_path, MB) as tier:
+        tier.put_small(primary(1), NO_VARY, b"meta", b"body")
+        faulted(
+            DiskFailure.TOO_LARGE,
+            lambda: tier.put_small(primary(2), NO_VARY, b"meta", bytes(MB - overhead + 1)),
+        )
+        assert len(body_files(tmp_path)) == 0
+        tier.put_small(primary(1), NO_VARY, b"meta", b"body")
+        tier.put_small(primary(2), NO_VARY, b"meta", bytes(MB - overhead))
+        assert tier.used_bytes == MB
+        assert set(tier.index()) == {primary(2)}
+        faulted(DiskFailure.TOO_LARGE, lambda: tier.begin(primary(3), NO_VARY, MB + 1))
+        with tier.begin(primary(3), NO_VARY, None) as writer:
+            faulted(DiskFailure.TOO_LARGE, lambda: writer.write(bytes(2 * MB)))
+        assert tier.used_bytes <= MB
+
+
+def test_bodies_being_written_count_and_are_not_evicted(tmp_path: Path) -> None:
+    with opened(tmp_path, MB) as tier:
+        one = tier.begin(primary(1), NO_VARY, 700_000)
+        one.write(bytes(700_000))
+        assert tier.used_bytes >= 700_000
+        with tier.begin(primary(2), NO_VARY, 700_000) as two:
+            faulted(DiskFailure.NO_ROOM, lambda: two.write(bytes(700_000)))
+        one.finish(b"meta")
+        assert whole(tier.read(primary(1))) == (b"meta", bytes(700_000))
+
+
+def test_who_was_used_stays(tmp_path: Path) -> None:
+    with opened(tmp_path, MB) as tier:
+        for name in range(4):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(200_000))
+        tier.touch(primary(0), NO_VARY)
+        assert tier.read(primary(2)) is not None
+        for name in (4, 5, 6):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(200_000))
+        assert {name for name in range(7) if tier.variants(primary(name))} >= {0, 2, 6}
+        assert not tier.variants(primary(1))
+        assert not tier.variants(primary(3))
+
+
+def test_the_order_of_use_survives_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path, MB) as tier:
+        for name in range(4):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(200_000))
+        tier.touch(primary(0), NO_VARY)
+        tier.touch(primary(77), NO_VARY)
+    with opened(tmp_path, MB) as tier:
+        for name in (4, 5):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(200_000))
+        assert {name for name in range(6) if tier.variants(primary(name))} == {0, 2, 3, 4, 5}
+
+
+def test_a_lowered_ceiling_holds_from_the_start(tmp_path: Path) -> None:
+    with opened(tmp_path, 4 * MB) as tier:
+        for name in range(30):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(100_000))
+    with opened(tmp_path, MB) as tier:
+        assert 0 < tier.used_bytes <= MB
+        assert len(body_files(tmp_path)) == len(tier)
+
+
+def test_the_limit_of_rows_holds(tmp_path: Path) -> None:
+    with opened(tmp_path, limits=replace(SMALL, rows=5)) as tier:
+        for name in range(5):
+            tier.put_small(primary(name), NO_VARY, b"meta", b"body")
+        assert len(tier) == 5
+        tier.put_many(tuple(SmallPut(primary(name), NO_VARY, b"meta", b"body") for name in range(5, 8)))
+        assert len(tier) == 5
+        assert tier.counters.evicted == 3
+
+
+def test_clear_leaves_nothing(tier: DiskTier, tmp_path: Path) -> None:
+    for name in range(10):
+        tier.put_small(primary(name), NO_VARY, b"meta", body_of(name, 1, 500 * name))
+    assert tier.clear() == 10
+    assert (len(tier), tier.used_bytes, body_files(tmp_path)) == (0, 0, [])
+    assert tier.read(primary(1)) is None
+
+
+def test_it_holds_nothing_before_it_is_opened_and_after_it_is_closed(tmp_path: Path) -> None:
+    tier = DiskTier(tmp_path / "a" / "b", MB, limits=SMALL)
+    assert tier.variants(primary(1)) == ()
+    assert tier.read(primary(1)) is None
+    faulted(DiskFailure.NOT_OPEN, lambda: tier.put_small(primary(1), NO_VARY, b"meta", b"body"))
+    tier.open()
+    states = [tier.is_open]
+    tier.put_small(primary(1), NO_VARY, b"meta", body_of(1, 1, LARGE))
+    body = opened_body(tier.read(primary(1)))
+    tier.close()
+    tier.close()
+    assert [*states, tier.is_open] == [True, False]
+    assert tier.read(primary(1)) is None
+    assert body.pread(0, LARGE) == body_of(1, 1, LARGE)
+    body.close()
+
+
+def test_the_directory_is_for_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "loose").mkdir(mode=0o755)
+    (tmp_path / "loose").chmod(0o755)
+    with opened(tmp_path / "loose") as tier:
+        tier.put_small(primary(1), NO_VARY, b"meta", body_of(1, 1, LARGE))
+    for path in [tmp_path / "loose", *(tmp_path / "loose").rglob("*")]:
+        if path.is_dir():
+            assert path.stat().st_mode & 0o777 == 0o700, path
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in body_files(tmp_path / "loose"))
+
+
+def test_each_process_writes_only_what_it_owns_and_reads_all(tmp_path: Path) -> None:
+    def even(key: bytes) -> bool:
+        return key[-1] % 2 == 0
+
+    def odd(key: bytes) -> bool:
+        return key[-1] % 2 == 1
+
+    names = range(12)
+    one, two = (DiskTier(tmp_path, MB, owns=owns, limits=SMALL) for owns in (even, odd))
+    one.open()
+    two.open()
+    for name in names:
+        owner = one if even(primary(name)) else two
+        owner.put_small(primary(name), NO_VARY, b"meta", body_of(name, 1, 300 * name))
+    for tier, owns in ((one, even), (two, odd)):
+        assert {name for name in names if tier.variants(primary(name))} == {
+            name for name in names if owns(primary(name))
+        }
+        for name in names:
+            assert whole(tier.read(primary(name))) == (b"meta", body_of(name, 1, 300 * name))
+            if not owns(primary(name)):
+                faulted(
+                    DiskFailure.NOT_OWNED, partial(tier.put_small, primary(name), NO_VARY, b"meta", b"body")
+                )
+                assert not tier.delete(primary(name), NO_VARY)
+    one.clear()
+    one.close()
+    one.open()  # must not sweep what two has
+    assert len(one) == 0
+    for name in names:
+        assert (whole(two.read(primary(name))) is not None) is odd(primary(name))
+    one.close()
+    two.close()
+
+
+def test_threads_never_see_a_body_under_the_head_of_another(tmp_path: Path) -> None:
+    with opened(tmp_path, 8 * MB, limits=replace(SMALL, busy_seconds=5.0)) as tier:
+        wrong: list[object] = []
+
+        def check(name: int) -> None:
+            found = whole(tier.read(primary(name)))
+            if found is not None:
+                version, length = map(int, found[0].split())
+                if found[1] != body_of(name, version, length):
+                    wrong.append((name, found[0]))
+
+        def work(thread: int) -> None:
+            try:
+                for step in range(40):
+                    name = (thread + step) % 3
+                    length = (step * 997) % 3000
+                    tier.put_small(
+                        primary(name), NO_VARY, b"%d %d" % (step, length), body_of(name, step, length)
+                    )
+                    check((name + 1) % 3)
+                    if step % 7 == 0:
+                        tier.delete_primary(primary(name))
+            except Exception as error:  # noqa: BLE001 - a thread's failure is the test's
+                wrong.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert (tier.counters.damaged_bodies, tier.counters.lost_bodies, tier.counters.damaged_records) == (
+            0,
+            0,
+            0,
+        )
+        assert len(body_files(tmp_path)) <= len(tier) <= 3
+        assert sum(size for held in tier.index().values() for _, size in held) == tier.used_bytes
+
+
+def test_tending_writes_what_was_touched(tmp_path: Path) -> None:
+    with opened(tmp_path, MB) as tier:
+        for name in range(4):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(200_000))
+        tier.touch(primary(0), NO_VARY)
+        tier.tend()
+        other = DiskTier(tmp_path, 500_000, limits=SMALL)
+        other.open()
+        assert set(other.index()) == {primary(0), primary(3)}
+        other.close()
+
+
+def test_the_defaults_are_what_is_documented() -> None:
+    assert DiskLimits().inline_bytes == 32 * 1024
+    assert DiskLimits().meta_bytes == 256 * 1024
+    assert not DiskLimits().durable
+
+
+def test_a_durable_tier_stores_the_same(tmp_path: Path) -> None:
+    with opened(tmp_path, limits=replace(SMALL, durable=True)) as tier:
+        tier.put_small(primary(1), NO_VARY, b"meta", body_of(1, 1, LARGE))
+        record = tier.read(primary(1))
+        assert record is not None
+        assert isinstance(record.body, BodyFile)
+        assert whole(record) == (b"meta", body_of(1, 1, LARGE))
