@@ -1,11 +1,13 @@
-"""A process that writes to a disk tier until it is killed: `python -m tests.kit.disk_process DIRECTORY PART PARTS FIRST`.
+"""A process that writes to a disk tier until it is killed: `python -m tests.kit.disk_process DIRECTORY PART PARTS FIRST STOP`.
 
 It owns the primaries whose last byte is PART modulo PARTS, and prints `name version` for each write that has returned.
-The meta of each response says which body belongs to it.
+The meta of each response says which body belongs to it. In the middle of the first large body from version STOP on it
+prints `stopped` and goes no further.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from itertools import count
@@ -34,7 +36,7 @@ def tier_of(directory: Path, part: int, parts: int) -> DiskTier:
     return DiskTier(directory, 256 * MB, limits=limits, owns=lambda key: key[-1] % parts == part)
 
 
-def main(directory: Path, part: int, parts: int, first: int) -> None:
+def main(directory: Path, part: int, parts: int, first: int, stop: int) -> None:
     """Write for ever."""
     tier = tier_of(directory, part, parts)
     tier.open()
@@ -46,6 +48,9 @@ def main(directory: Path, part: int, parts: int, first: int) -> None:
         with tier.begin(primary(name), NO_VARY, length) as writer:
             for start in range(0, length, 50_000):
                 writer.write(body[start : start + 50_000])
+                if version >= stop and start >= 200_000:
+                    print("stopped", flush=True)
+                    signal.pause()
             writer.finish(meta_of(name, version, length))
         print(name, version, flush=True)
         if version % 3 == 0:
@@ -55,4 +60,4 @@ def main(directory: Path, part: int, parts: int, first: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:6]))

@@ -34,9 +34,12 @@ def fault_of_put(tier: DiskTier, name: int, body: bytes) -> DiskFailure:
     return raised.value.why
 
 
-def start_writer(directory: Path, part: int, parts: int, first: int) -> subprocess.Popen[str]:
+def start_writer(
+    directory: Path, part: int, parts: int, first: int, *, stop: int = 1 << 30
+) -> subprocess.Popen[str]:
+    numbers = [str(number) for number in (part, parts, first, stop)]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.disk_process", str(directory), str(part), str(parts), str(first)],
+        [sys.executable, "-m", "tests.kit.disk_process", str(directory), *numbers],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -44,13 +47,15 @@ def start_writer(directory: Path, part: int, parts: int, first: int) -> subproce
 
 
 def lines_until_killed(writer: subprocess.Popen[str], lines: int) -> dict[int, int]:
-    """Kill -9 after so many lines; name -> last version whose write had returned."""
+    """Kill -9 after so many lines, or in mid-write where it stops; name -> last version whose write had returned."""
     acknowledged: dict[int, int] = {}
     assert writer.stdout is not None
     with writer.stdout as output:
         for number, line in enumerate(output):
-            if number == lines:
+            if number == lines or line == "stopped\n":
                 writer.kill()
+            if line == "stopped\n":
+                continue
             name, version = map(int, line.split())
             acknowledged[name] = version
     assert writer.wait() == -9
@@ -91,6 +96,17 @@ def test_what_a_killed_writer_leaves_is_right_and_complete(tmp_path: Path) -> No
         acknowledged |= lines_until_killed(writer, lines)
         check_all(tmp_path, 1, acknowledged)
     assert len(acknowledged) == NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_body_that_was_being_written_at_the_kill_is_swept(tmp_path: Path) -> None:
+    acknowledged: dict[int, int] = {}
+    for round_, stop in enumerate((1, 20, 43)):
+        first = 1 + 10_000 * round_
+        acknowledged |= lines_until_killed(start_writer(tmp_path, 0, 1, first, stop=first + stop), 1 << 30)
+        assert sum(path.suffix == ".part" for path in body_files(tmp_path)) == 1
+        check_all(tmp_path, 1, acknowledged)
 
 
 @pytest.mark.slow
