@@ -51,6 +51,7 @@ class _Exchange:
     request_time: UnixSeconds
     response_time: UnixSeconds
     rules: SiteRules
+    content_length: int | None
 
 
 def stale_usable(stored: StoredResponse, now: UnixSeconds) -> bool:
@@ -71,15 +72,16 @@ def decide_fill(
     key: bytes,
     body_id: bytes,
     fallback: StoredResponse | None = None,
+    content_length: int | None = None,
 ) -> FillFor:
     """What becomes of `response`, the next tier's answer to `request`.
 
     validating: what the request was made conditional on. variants_held: stored responses of this key that do not match
     the request. request_time, response_time: when the request was sent and the head received. key: the primary key, a
-    POST's too. body_id: the name of the body to come. fallback: as `Forward` gave it. Fence and purge selectors of what
-    is stored are the caller's to add.
+    POST's too. body_id: the name of the body to come. fallback: as `Forward` gave it. content_length: of the response,
+    None = not known. Fence and purge selectors of what is stored are the caller's to add.
     """
-    exchange = _Exchange(request, response, request_time, response_time, rules)
+    exchange = _Exchange(request, response, request_time, response_time, rules, content_length)
     if response.status == 304:
         return _on_not_modified(exchange, validating)
     if (
@@ -114,7 +116,7 @@ def _judged(exchange: _Exchange, key: bytes, body_id: bytes) -> StoredResponse |
     )
     head = stored_head(response, directives, rules, now)
     validators = parse_validators(head, now)
-    because = may_store(request, response, directives, freshness, validators, rules)
+    because = may_store(request, response, directives, freshness, validators, rules, exchange.content_length)
     if because is not Because.STORED:
         return because
     nominated = nominate(response.fields.all(b"vary"), request, rules.vary)
@@ -172,14 +174,16 @@ def decide_head_update(
     now: UnixSeconds,
     *,
     request_time: UnixSeconds | None = None,
+    content_length: int | None = None,
 ) -> tuple[tuple[StoredResponse, StoredResponse | None], ...]:
     """What the answer to a forwarded HEAD does to what is stored for its key: (old, new), new None = drop it.
 
     RFC 9111 s4.3.5: a 200 with the same validators and length updates each stored response that could have answered;
     any other 200 makes it stale. now: when the head came. request_time: when the request was sent, None = not known.
+    content_length: of the HEAD's answer, None when it has none (the wire takes the field out of the head).
     """
     sent = now if request_time is None else request_time
-    exchange = _Exchange(request, response, sent, now, rules)
+    exchange = _Exchange(request, response, sent, now, rules, content_length)
     if request.method != b"HEAD" or response.status != 200:
         return ()
     against = kept_out_by_directives(request, response, response_directives(response.fields))
@@ -191,7 +195,7 @@ def decide_head_update(
             continue
         if against is not None:
             changes.append((old, None))
-        elif head_updates(old, response):
+        elif head_updates(old, response, content_length):
             changes.append((old, _updated(old, exchange)[1]))
         else:
             changes.append((old, _retired(old)))

@@ -62,11 +62,15 @@ def may_store(
     freshness: Freshness,
     validators: Validators,
     rules: SiteRules,
+    content_length: int | None = None,
 ) -> Because:
     """STORED, or the reason why this response is not to be stored. RFC 9111 s3.
 
     response: as received, before `stored_head`. freshness, validators: of this response to this request.
+    content_length: bytes of the body to come, None = not known yet (the wire takes the field out of the head).
     """
+    if content_length is not None and content_length > rules.store.max_object:
+        return Because.TOO_LARGE
     return (
         _kept_out_by_message(request, response, freshness)
         or kept_out_by_directives(request, response, directives)
@@ -129,14 +133,7 @@ def _kept_out_by_site(
         and b"set-cookie" not in _fields_kept_out(directives)
     ):
         return Because.SET_COOKIE
-    if any(_is_larger(value, rules.store.max_object) for value in response.fields.all(b"content-length")):
-        return Because.TOO_LARGE
     return None
-
-
-def _is_larger(length: bytes, most: int) -> bool:
-    # a number of more digits than any size has is not worth reading
-    return length.isdigit() and (len(length) > 19 or int(length) > most)
 
 
 def _is_of_use(
