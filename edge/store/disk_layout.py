@@ -28,14 +28,13 @@ from typing import Final
 
 from edge.store.bodyfile import parse_name, unlink
 from edge.store.disk_faults import DiskFailure, DiskFault, fault_of
+from edge.store.disk_limits import DiskLimits
 from edge.store.record import PRIMARY_BYTES
 from edge.store.rows import DATABASE, BrokenDatabase, Rows, SeenRow, inspect
 
 _log = logging.getLogger("perigee.store")
 
 _LOOK_AGAIN_SECONDS: Final = 0.02
-_OPENING_SECONDS: Final = 30.0
-"""Another process that opens a directory of 1 M rows needs a few seconds; who needs longer hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def bodies_of(root: Path) -> Path:
     return root / "live" / "bodies"
 
 
-def open_directory(root: Path, *, busy_seconds: float, durable: bool, broken: Rows | None = None) -> Opened:
+def open_directory(root: Path, limits: DiskLimits, *, broken: Rows | None = None) -> Opened:
     """Open the tier's directory, making what is missing.
 
     broken: a database that turned out to be damaged while open; set aside, unless another process already did.
@@ -61,28 +60,29 @@ def open_directory(root: Path, *, busy_seconds: float, durable: bool, broken: Ro
     """
     try:
         _make(root)
-        with _entrance(root / "lock"):
+        with _entrance(root / "lock", limits.opening_seconds):
             _make(root / "live")
             aside = broken is not None and broken.is_in_place
             if aside:
                 _set_aside(root)
             try:
-                rows, seen, foreign = _open(root, busy_seconds, durable=durable)
+                rows, seen, foreign = _open(root, limits)
             except BrokenDatabase as fault:
                 _log.error("the disk store is damaged and was set aside", extra={"why": fault.detail})
                 _set_aside(root)
                 aside = True
-                rows, seen, foreign = _open(root, busy_seconds, durable=durable)
+                rows, seen, foreign = _open(root, limits)
             _make(bodies_of(root))
     except OSError as error:
         raise fault_of(error, f"opening {root}") from None
     return Opened(rows, seen, foreign, aside)
 
 
-def _open(root: Path, busy_seconds: float, *, durable: bool) -> tuple[Rows, list[SeenRow], int]:
+def _open(root: Path, limits: DiskLimits) -> tuple[Rows, list[SeenRow], int]:
     database = root / "live" / DATABASE
-    seen, foreign = inspect(database, busy_seconds=busy_seconds) if database.exists() else ([], 0)
-    return Rows(root / "live", busy_seconds=busy_seconds, durable=durable), seen, foreign
+    seen, foreign = inspect(database, busy_seconds=limits.busy_seconds) if database.exists() else ([], 0)
+    rows = Rows(root / "live", busy_seconds=limits.busy_seconds, durable=limits.durable)
+    return rows, seen, foreign
 
 
 def _make(directory: Path) -> None:
@@ -92,7 +92,7 @@ def _make(directory: Path) -> None:
 
 
 @contextmanager
-def _entrance(lock: Path) -> Iterator[None]:
+def _entrance(lock: Path, seconds: float) -> Iterator[None]:
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         waited, pause = 0.0, threading.Event()
@@ -101,7 +101,7 @@ def _entrance(lock: Path) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if waited >= _OPENING_SECONDS:
+                if waited >= seconds:
                     raise DiskFault(DiskFailure.BUSY, f"another process holds {lock}") from None
             pause.wait(_LOOK_AGAIN_SECONDS)
             waited += _LOOK_AGAIN_SECONDS

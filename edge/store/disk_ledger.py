@@ -270,9 +270,7 @@ class Ledger:
         self._rows = None
         self.index = DiskIndex()  # whoever fails from here on holds nothing
         self.files.forget_all()
-        opened = open_directory(
-            self.root, busy_seconds=limits.busy_seconds, durable=limits.durable, broken=broken
-        )
+        opened = open_directory(self.root, limits, broken=broken)
         index = DiskIndex()
         unwanted: list[Held] = []
         for row in opened.seen:

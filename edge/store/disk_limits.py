@@ -28,6 +28,8 @@ class DiskLimits:
     """The most variants of one primary; the oldest leaves."""
     busy_seconds: float = 1.0
     """How long a write waits for another process's; ours take a few milliseconds."""
+    opening_seconds: float = 30.0
+    """How long `open` waits for another process that opens the same directory: some seconds for 1 M responses."""
     idle_files: int = 64
     """Body files kept open after their last reader."""
     open_files: int = 512
