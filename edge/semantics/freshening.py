@@ -55,9 +55,16 @@ class _Exchange:
 
 
 def stale_usable(stored: StoredResponse, now: UnixSeconds) -> bool:
-    """True when `stored` may stand for an error or for no answer at all: fresh, or within stale-if-error (RFC 5861 s4)."""
+    """True when `stored` may stand for an error or for no answer: fresh, or within stale-if-error (RFC 5861 s4).
+
+    Never when it is a failure itself: then the new one is as good, and true.
+    """
     freshness = stored.freshness
-    return not freshness.no_cache and freshness.age(now) < freshness.lifetime + freshness.stale_if_error
+    return (
+        stored.head.status < 500
+        and not freshness.no_cache
+        and freshness.age(now) < freshness.lifetime + freshness.stale_if_error
+    )
 
 
 def decide_fill(

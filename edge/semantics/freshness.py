@@ -66,7 +66,7 @@ def compute_freshness(
     # a clock that was set back between the two must not make the response younger
     response_delay = max(0.0, response_time - request_time)
     apparent_age = max(0.0, response_time - date)
-    while_revalidate, if_error = _stale_windows(lifetime, source, directives, limits)
+    while_revalidate, if_error = _stale_windows(response.status, lifetime, source, directives, limits)
     return Freshness(
         response_time=response_time,
         initial_age=max(apparent_age, age_value + response_delay),
@@ -169,12 +169,16 @@ def _bounded(
 
 
 def _stale_windows(
-    lifetime: float, source: LifetimeSource, directives: ResponseDirectives, limits: FreshnessRules
+    status: int,
+    lifetime: float,
+    source: LifetimeSource,
+    directives: ResponseDirectives,
+    limits: FreshnessRules,
 ) -> tuple[float, float]:
     """(stale-while-revalidate, stale-if-error) in seconds after the lifetime, RFC 5861.
 
     The site's defaults are for responses with a lifetime from somewhere. One of which nothing is known but a validator
-    may be somebody's own page: it is never shown unvalidated to others.
+    may be somebody's own page: it is never shown unvalidated to others. An old failure never stands for a new one.
     """
     if directives.forbids_stale:
         return 0.0, 0.0
@@ -185,11 +189,11 @@ def _stale_windows(
         wanted = (default if has_lifetime else 0.0) if said is None else said
         return max(0.0, min(wanted, most, left))
 
-    return (
-        window(
-            directives.stale_while_revalidate,
-            limits.stale_while_revalidate,
-            limits.stale_while_revalidate_max,
-        ),
-        window(directives.stale_if_error, limits.stale_if_error, limits.stale_if_error_max),
+    while_revalidate = window(
+        directives.stale_while_revalidate, limits.stale_while_revalidate, limits.stale_while_revalidate_max
+    )
+    if status >= 500:
+        return while_revalidate, 0.0
+    return while_revalidate, window(
+        directives.stale_if_error, limits.stale_if_error, limits.stale_if_error_max
     )

@@ -338,7 +338,7 @@ def _render_bare(value: BareItem) -> bytes:
             return b"@" + _render_integer(value.seconds)
         case DisplayString():
             return _render_display_string(value)
-        case _:
+        case _:  # pragma: no cover - mypy holds it
             assert_never(value)
 
 

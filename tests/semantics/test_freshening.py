@@ -201,6 +201,12 @@ def test_a_stored_response_stands_for_an_error_within_its_window(name, freshness
     assert stale_usable(held(**freshness), UnixSeconds(NOW + after)) is verdict
 
 
+def test_a_stored_failure_does_not_stand_for_a_new_one():
+    failure = holding(FRESH, status=503)
+    assert not stale_usable(failure, NOW)
+    assert filled(status=500, fallback=failure) == Relay(Because.NO_FRESHNESS)
+
+
 # --- 304 ---
 
 

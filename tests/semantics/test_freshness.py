@@ -204,6 +204,11 @@ def test_stale_use_is_as_long_as_origin_and_site_allow(name, section, value, lim
     assert (freshness.stale_while_revalidate, freshness.stale_if_error) == windows
 
 
+def test_a_failure_is_never_kept_to_stand_for_another():
+    freshness = measured((CC, b"max-age=60, stale-if-error=9, stale-while-revalidate=3"), status=503)
+    assert (freshness.stale_while_revalidate, freshness.stale_if_error) == (3, 0)
+
+
 def test_what_forbids_stale_use_is_kept_for_the_hit():
     assert measured((CC, b"s-maxage=1")).must_revalidate
     assert measured((CC, b"no-cache")).no_cache
