@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import ssl
 from typing import Protocol, cast
 
 from edge.clock import Clock
@@ -184,10 +185,16 @@ class Connection(asyncio.Protocol):
             self._fail(UpstreamFault(f"malformed response body: {error}"), doubted=True)
 
     def eof_received(self) -> None:
-        """The peer closed cleanly (FIN; with TLS, close_notify)."""
+        """The peer closed (FIN; with TLS, close_notify or a mere FIN)."""
         exchange = self._exchange
         held = exchange.decoder if exchange is not None else None
-        if exchange is not None and held is not None and not held.done and held.end():
+        if (
+            exchange is not None
+            and held is not None
+            and not held.done
+            and self._is_clean_end()
+            and held.end()
+        ):
             exchange.body.end(close_delimited=True)
             self._settle(exchange)
         self._fail(broken(exchange, None))
@@ -270,7 +277,7 @@ class Connection(asyncio.Protocol):
         held = exchange.decoder
         assert held is not None, "a body comes behind a head"
         if data:
-            if held.done:
+            if exchange.body.is_over:
                 raise UpstreamFault("bytes behind a complete response")
             exchange.body.feed(held.feed(data))
         if held.done:
@@ -313,6 +320,21 @@ class Connection(asyncio.Protocol):
             self.data_received(data)
 
     # --- ends
+
+    def _is_clean_end(self) -> bool:
+        """Whether the peer itself said that it sends no more. With TLS a FIN does not: anybody on the way can send one.
+
+        asyncio reports both alike; a read tells them apart: end of data after close_notify, "wants more" after a FIN.
+        """
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        if tls is None:
+            return True
+        try:
+            return tls.read(1) == b""
+        except ssl.SSLZeroReturnError:
+            return True
+        except ssl.SSLError:
+            return False
 
     def _expect(self, exchange: Exchange) -> None:
         """Set the deadline for what comes next."""

@@ -75,6 +75,7 @@ class Destination:
         self._waiting: deque[_Waiter] = deque()
         self._addresses = Addresses(origin.host, self.name, room.clock, room.names, room.tasks)
         self._keep_alive = 0.0
+        self._is_closed = False
         self._sweeper: asyncio.TimerHandle | None = None
 
     @property
@@ -94,6 +95,8 @@ class Destination:
         """
         self._keep_alive = rules.keep_alive
         while True:
+            if self._is_closed:
+                raise UpstreamFault("the pool is closed", proxy_status="connection_terminated")
             if not fresh:
                 connection = self._take_idle()
                 if connection is not None:
@@ -113,7 +116,8 @@ class Destination:
             return await self._open(rules)
 
     def close(self) -> None:
-        """Close every connection, those under way too; who waits for one is refused."""
+        """Close every connection, those under way too; who waits for one, or comes later, is refused."""
+        self._is_closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -121,7 +125,7 @@ class Destination:
             granted = self._waiting.popleft().granted
             if not granted.done():
                 granted.set_exception(
-                    UpstreamFault("the pool was closed", proxy_status="connection_terminated")
+                    UpstreamFault("the pool is closed", proxy_status="connection_terminated")
                 )
         for connection in tuple(self._connections):
             connection.close()

@@ -83,7 +83,9 @@ class OriginConnection:
         """The request being answered, or the last one that was."""
 
     async def send_raw(self, data: bytes) -> None:
-        """Write these bytes, whatever they are, and wait for the socket to take them."""
+        """Write these bytes, whatever they are, and wait for the socket to take them. ConnectionError: the peer left."""
+        if self._writer.is_closing():
+            raise ConnectionResetError("the peer has gone")  # uvloop would raise RuntimeError, asyncio nothing
         self._writer.write(data)
         await self._writer.drain()
 
