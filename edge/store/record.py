@@ -42,9 +42,20 @@ FILE_HEADER_BYTES: Final = 128
 OVERHEAD_BYTES: Final = _HEAD.size + DIGEST_BYTES
 """What a record adds to its meta and inline body."""
 
-ROW_BYTES: Final = 512
-"""Charged to every row on top of its record: its key in the table and in an index, its other columns, what stays free in
-SQLite's pages. Measured: 310 bytes a row with bodies of 8 KB, 820 with 1 KB."""
+PAGE_BYTES: Final = 4096
+"""SQLite's page, and what a file system gives out at a time."""
+
+_COLUMNS_BYTES: Final = 120
+"""What a row of the table holds besides its value: the key, three times, and the head of the cell."""
+
+_INDEXES_BYTES: Final = 128
+"""The row's places in the indexes over key and expire_time, with their pages two thirds full."""
+
+# SQLite's file format, section 1.6: a cell up to _LOCAL_MOST lies in its leaf, of a larger one so much that the rest fills
+# overflow pages, or _LOCAL_LEAST.
+_LOCAL_MOST: Final = PAGE_BYTES - 35
+_LOCAL_LEAST: Final = (PAGE_BYTES - 12) * 32 // 255 - 23
+_OVERFLOW: Final = PAGE_BYTES - 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +136,28 @@ def file_bytes(length: int) -> int:
     return FILE_HEADER_BYTES + length + DIGEST_BYTES * block_count(length)
 
 
+def filed_bytes(length: int) -> int:
+    """What the file of a body of `length` bytes occupies."""
+    return -(-file_bytes(length) // PAGE_BYTES) * PAGE_BYTES
+
+
+def row_bytes(length: int) -> int:
+    """What a row with a value of `length` bytes occupies in the database.
+
+    By pages and not by bytes, for the difference is large: of 2,500 bytes only one row goes into a page.
+    """
+    payload = length + _COLUMNS_BYTES
+    local, overflow = payload, 0
+    if payload > _LOCAL_MOST:
+        local = _LOCAL_LEAST + (payload - _LOCAL_LEAST) % _OVERFLOW
+        if local > _LOCAL_MOST:
+            local = _LOCAL_LEAST
+        overflow = -(-(payload - local) // _OVERFLOW)
+    rows_a_page = max(1, PAGE_BYTES // local)
+    return PAGE_BYTES // rows_a_page + overflow * PAGE_BYTES + _INDEXES_BYTES
+
+
 def accounted_bytes(value: bytes) -> int:
     """What the row with this value, as `encode` made it, and its file are charged to the ceiling."""
     _, _, kind, _, body_length, _, _ = _HEAD.unpack_from(value)
-    return ROW_BYTES + len(value) + (file_bytes(body_length) if kind == _FILE else 0)
+    return row_bytes(len(value)) + (filed_bytes(body_length) if kind == _FILE else 0)

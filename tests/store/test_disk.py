@@ -13,8 +13,6 @@ import pytest
 from edge.store.bodyfile import BodyFile
 from edge.store.disk import NO_VARY, DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
-from edge.store.disk_limits import DiskLimits
-from edge.store.disk_writer import BodyWriter
 from edge.store.record import BLOCK_BYTES
 from tests.kit.disk import MB, SMALL, body_files, body_of, opened, opened_body, primary, variant, whole
 
@@ -111,15 +109,15 @@ def test_a_freshened_head_keeps_its_body(tier: DiskTier, tmp_path: Path, length:
     tier.put_small(primary(1), NO_VARY, b"old", body)
     record = tier.read(primary(1))
     assert record is not None
-    before = [(path, path.stat().st_mtime_ns) for path in body_files(tmp_path)]
     used = tier.used_bytes
-    assert tier.replace_meta(primary(1), NO_VARY, b"newer", of=record.generation)
-    assert whole(tier.read(primary(1))) == (b"newer", body)
-    assert tier.used_bytes == used + 2
+    before = [(path, path.stat().st_mtime_ns) for path in body_files(tmp_path)]
+    assert tier.replace_meta(primary(1), NO_VARY, b"newer" * 500, of=record.generation)
+    assert whole(tier.read(primary(1))) == (b"newer" * 500, body)
+    assert tier.used_bytes == tier.variants(primary(1))[0][1] > used
     assert [(path, path.stat().st_mtime_ns) for path in body_files(tmp_path)] == before
     assert not tier.replace_meta(primary(1), NO_VARY, b"wrong", of=b"\0" * 8)
     assert not tier.replace_meta(primary(2), NO_VARY, b"wrong")
-    assert whole(tier.read(primary(1))) == (b"newer", body)
+    assert whole(tier.read(primary(1))) == (b"newer" * 500, body)
 
 
 def test_a_head_of_the_old_body_is_not_given_to_the_new_one(tier: DiskTier) -> None:
@@ -129,56 +127,6 @@ def test_a_head_of_the_old_body_is_not_given_to_the_new_one(tier: DiskTier) -> N
     tier.put_small(primary(1), NO_VARY, b"new", b"new body")
     assert not tier.replace_meta(primary(1), NO_VARY, b"freshened", of=record.generation)
     assert whole(tier.read(primary(1))) == (b"new", b"new body")
-
-
-def leave_unfinished(writer: BodyWriter, length: int, how: str) -> None:
-    """Do with a writer of a body of `length` bytes everything but finish it."""
-    match how:
-        case "leave":
-            with writer:
-                writer.write(body_of(1, 1, length))
-        case "long":
-            writer.write(body_of(1, 1, length))
-            faulted(DiskFailure.INCOMPLETE, partial(writer.write, b"x"))
-        case "short":
-            writer.write(body_of(1, 1, length - 1))
-            faulted(DiskFailure.INCOMPLETE, partial(writer.finish, b"meta"))
-        case "abort":
-            writer.write(body_of(1, 1, length - 1))
-            writer.abort()
-        case _:
-            writer.write(body_of(1, 1, length - 1))
-
-
-@pytest.mark.parametrize("length", [10, LARGE])
-@pytest.mark.parametrize("how", ["abort", "leave", "forget", "short", "long"])
-def test_nothing_is_left_of_a_body_that_was_not_finished(
-    tier: DiskTier, tmp_path: Path, length: int, how: str
-) -> None:
-    tier.put_small(primary(1), NO_VARY, b"before", b"body")
-    used = tier.used_bytes
-    leave_unfinished(tier.begin(primary(1), NO_VARY, length), length, how)
-    assert body_files(tmp_path) == []
-    assert tier.used_bytes == used
-    assert whole(tier.read(primary(1))) == (b"before", b"body")
-
-
-def test_abort_after_finish_changes_nothing(tier: DiskTier) -> None:
-    writer = tier.begin(primary(1), NO_VARY, None)
-    writer.write(body_of(1, 1, LARGE))
-    writer.finish(b"meta")
-    writer.abort()
-    assert whole(tier.read(primary(1))) == (b"meta", body_of(1, 1, LARGE))
-
-
-def test_a_head_at_the_limit_is_stored_and_one_above_it_is_not(tier: DiskTier) -> None:
-    limit = tier.limits.meta_bytes
-    tier.put_small(primary(1), NO_VARY, b"m" * limit, b"body")
-    assert whole(tier.read(primary(1))) == (b"m" * limit, b"body")
-    above = b"m" * (limit + 1)
-    faulted(DiskFailure.TOO_LARGE, lambda: tier.put_small(primary(2), NO_VARY, above, b"body"))
-    faulted(DiskFailure.TOO_LARGE, lambda: tier.replace_meta(primary(1), NO_VARY, above))
-    assert tier.counters.faults[DiskFailure.TOO_LARGE] == 2
 
 
 def test_clear_leaves_nothing(tier: DiskTier, tmp_path: Path) -> None:
@@ -290,12 +238,6 @@ def test_threads_never_see_a_body_under_the_head_of_another(tmp_path: Path) -> N
         )
         assert len(body_files(tmp_path)) <= len(tier) <= 3
         assert sum(size for held in tier.index().values() for _, size in held) == tier.used_bytes
-
-
-def test_the_defaults_are_what_is_documented() -> None:
-    assert DiskLimits().inline_bytes == 32 * 1024
-    assert DiskLimits().meta_bytes == 256 * 1024
-    assert not DiskLimits().durable
 
 
 def test_a_durable_tier_stores_the_same(tmp_path: Path) -> None:

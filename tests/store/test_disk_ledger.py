@@ -10,7 +10,7 @@ import pytest
 
 from edge.store.disk import NO_VARY, DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
-from edge.store.record import OVERHEAD_BYTES, ROW_BYTES
+from edge.store.record import OVERHEAD_BYTES, PAGE_BYTES, row_bytes
 from tests.kit.disk import MB, SMALL, body_files, body_of, opened, primary, variant, whole
 
 
@@ -47,22 +47,23 @@ def test_the_ceiling_is_reached_and_never_passed(tmp_path: Path) -> None:
 
 
 def test_a_body_that_fills_the_ceiling_displaces_everything_and_one_byte_more_nothing(tmp_path: Path) -> None:
-    overhead = ROW_BYTES + OVERHEAD_BYTES + len(b"meta") + 128 + 16 * 4
+    row = row_bytes(OVERHEAD_BYTES + len(b"meta"))
+    largest = (MB - row) // PAGE_BYTES * PAGE_BYTES - 128 - 4 * 16
     with opened(tmp_path, MB) as tier:
-        tier.put_small(primary(1), NO_VARY, b"meta", b"body")
+        tier.put_small(primary(1), NO_VARY, b"meta", bytes(20_000))
         faulted(
             DiskFailure.TOO_LARGE,
-            lambda: tier.put_small(primary(2), NO_VARY, b"meta", bytes(MB - overhead + 1)),
+            lambda: tier.put_small(primary(2), NO_VARY, b"meta", bytes(largest + 1)),
         )
-        assert len(body_files(tmp_path)) == 0
-        tier.put_small(primary(1), NO_VARY, b"meta", b"body")
-        tier.put_small(primary(2), NO_VARY, b"meta", bytes(MB - overhead))
-        assert tier.used_bytes == MB
+        faulted(DiskFailure.TOO_LARGE, lambda: tier.begin(primary(2), NO_VARY, largest + 1))
+        assert set(tier.index()) == {primary(1)}
+        tier.put_small(primary(2), NO_VARY, b"meta", bytes(largest))
+        assert MB - PAGE_BYTES < tier.used_bytes <= MB
         assert set(tier.index()) == {primary(2)}
-        faulted(DiskFailure.TOO_LARGE, lambda: tier.begin(primary(3), NO_VARY, MB + 1))
         with tier.begin(primary(3), NO_VARY, None) as writer:
             faulted(DiskFailure.TOO_LARGE, lambda: writer.write(bytes(2 * MB)))
         assert tier.used_bytes <= MB
+        assert len(body_files(tmp_path)) == len(tier)
 
 
 def test_bodies_being_written_count_and_are_not_evicted(tmp_path: Path) -> None:

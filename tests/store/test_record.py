@@ -11,7 +11,7 @@ from edge.store.record import (
     BLOCK_BYTES,
     KEY_BYTES,
     OVERHEAD_BYTES,
-    ROW_BYTES,
+    PAGE_BYTES,
     FiledBody,
     InlineBody,
     Record,
@@ -20,6 +20,7 @@ from edge.store.record import (
     decode,
     encode,
     file_bytes,
+    row_bytes,
 )
 
 KEY = bytes(range(KEY_BYTES))
@@ -82,5 +83,5 @@ def test_a_body_has_as_many_blocks_as_it_needs(length: int, blocks: int) -> None
 def test_a_row_is_charged_its_record_and_its_file() -> None:
     inline = encode(KEY, Record(GENERATION, b"m" * 10, InlineBody(b"b" * 20)))
     filed = encode(KEY, Record(GENERATION, b"m" * 10, FiledBody(BLOCK_BYTES, bytes(16))))
-    assert accounted_bytes(inline) == ROW_BYTES + OVERHEAD_BYTES + 30
-    assert accounted_bytes(filed) == ROW_BYTES + OVERHEAD_BYTES + 10 + file_bytes(BLOCK_BYTES)
+    assert accounted_bytes(inline) == row_bytes(OVERHEAD_BYTES + 30)
+    assert accounted_bytes(filed) == row_bytes(OVERHEAD_BYTES + 10) + BLOCK_BYTES + PAGE_BYTES

@@ -180,6 +180,15 @@ def test_freed_pages_are_given_back_little_by_little(rows: Rows, tmp_path: Path)
     assert 0 < before - after <= VACUUM_PAGES + 4  # pointer maps go with them
 
 
+@pytest.mark.parametrize("length", [500, 1300, 2300, 4000, 8500, 30_000])
+def test_a_row_is_charged_what_it_occupies(rows: Rows, tmp_path: Path, length: int) -> None:
+    news = [row(name, bytes(length)) for name in range(200)]
+    rows.change(puts=news)
+    rows.close()  # the last connection writes everything into the database
+    charged = sum(accounted_bytes(new.value) for new in news)
+    assert 0.9 < (tmp_path / DATABASE).stat().st_size / charged < 1.05
+
+
 def test_a_timeout_without_a_cause_is_a_busy_database() -> None:
     assert row_fault(diskcache.Timeout(), "testing").why is DiskFailure.BUSY
 
