@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge.store.disk import NO_VARY, DiskTier
-from edge.store.disk_faults import DiskFault
+from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.record import BLOCK_BYTES, FILE_HEADER_BYTES
 from tests.kit.disk import (
     MB,
@@ -327,6 +327,22 @@ def test_a_database_damaged_while_open_is_set_aside_while_readers_go_on(
         assert len(tier) == 0
         fill(tier)
         assert witness(tier)
+
+
+def test_a_write_that_meets_a_damaged_database_fails_and_the_next_one_is_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path) as tier, ThreadPoolExecutor(1) as thread:
+        fill(tier)
+        with (tmp_path / "live" / "cache.db").open("r+b") as file:
+            file.write(b"\xff" * 4096 * 4)
+        os.truncate(tmp_path / "live" / "cache.db-wal", 0)
+        with pytest.raises(DiskFault) as raised:
+            thread.submit(tier.put_small, primary(4), NO_VARY, b"four", b"body").result()
+        assert raised.value.why is DiskFailure.DAMAGED
+        assert (tier.counters.set_aside, len(tier), len(caplog.records)) == (1, 0, 1)
+        thread.submit(tier.put_small, primary(4), NO_VARY, b"four", b"body").result()
+        assert whole(tier.read(primary(4))) == (b"four", b"body")
 
 
 def test_a_process_notices_that_another_has_set_the_database_aside(tmp_path: Path) -> None:

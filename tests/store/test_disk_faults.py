@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.store.disk import NO_VARY, DiskTier
+from edge.store.disk import NO_VARY, DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.record import BLOCK_BYTES
 from tests.kit.disk import MB, SMALL, body_files, body_of, opened, opened_body, primary, whole
@@ -280,12 +280,20 @@ def test_an_eviction_that_fails_leaves_everyone_where_they_were(tmp_path: Path) 
     with opened(tmp_path, MB, limits=replace(SMALL, busy_seconds=0.05)) as tier:
         for name in range(8):
             tier.put_small(primary(name), NO_VARY, b"meta", bytes(120_000))
+        for name in range(20, 24):
+            tier.put_small(primary(name), NO_VARY, b"meta", bytes(20_000 if name == 20 else 1000))
         index = tier.index()
         with closing(sqlite3.connect(tmp_path / "live" / "cache.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert fault_of_put(tier, 9, bytes(900_000)) is DiskFailure.BUSY
+            with pytest.raises(DiskFault):
+                tier.put_many(
+                    tuple(SmallPut(primary(name), NO_VARY, b"meta", bytes(1000)) for name in range(100, 140))
+                )
             assert tier.index() == index
             other.execute("ROLLBACK")
         tier.put_small(primary(9), NO_VARY, b"meta", bytes(900_000))
         assert whole(tier.read(primary(9))) == (b"meta", bytes(900_000))
         assert tier.used_bytes <= MB
+        assert tier.clear() > 0
+        assert tier.used_bytes == 0

@@ -10,7 +10,7 @@ import pytest
 
 from edge.store.disk import NO_VARY, DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
-from edge.store.record import OVERHEAD_BYTES, PAGE_BYTES, row_bytes
+from edge.store.record import OVERHEAD_BYTES, PAGE_BYTES, decode, row_bytes
 from tests.kit.disk import MB, SMALL, body_files, body_of, opened, primary, variant, whole
 
 
@@ -64,6 +64,17 @@ def test_a_body_that_fills_the_ceiling_displaces_everything_and_one_byte_more_no
             faulted(DiskFailure.TOO_LARGE, lambda: writer.write(bytes(2 * MB)))
         assert tier.used_bytes <= MB
         assert len(body_files(tmp_path)) == len(tier)
+
+
+def test_a_row_that_was_replaced_meanwhile_is_not_rewritten(tmp_path: Path) -> None:
+    with opened(tmp_path) as tier:
+        key = primary(1) + NO_VARY
+        tier.put_small(primary(1), NO_VARY, b"old", b"old body")
+        old = tier._ledger.rows.get(key)
+        assert old is not None
+        tier.put_small(primary(1), NO_VARY, b"new", b"new body")
+        assert not tier._ledger.rewrite(key, old, replace(decode(key, old), meta=b"freshened"))
+        assert whole(tier.read(primary(1))) == (b"new", b"new body")
 
 
 def test_bodies_being_written_count_and_are_not_evicted(tmp_path: Path) -> None:
