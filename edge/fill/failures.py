@@ -16,7 +16,7 @@ def broken(exchange: Exchange | None, error: Exception | None) -> UpstreamFault:
     """The connection ended while `exchange` was under way. error: as asyncio reports it, None = cleanly."""
     how = "closed" if error is None else f"broke ({type(error).__name__})"
     if isinstance(error, ssl.SSLError):
-        return UpstreamFault(f"TLS failed: {error.reason}", proxy_status=tls_token(error))
+        return UpstreamFault(f"TLS failed: {error}", proxy_status=tls_token(error))
     if exchange is None or not exchange.has_bytes:
         return UpstreamFault(f"the connection {how} before any answer", proxy_status="connection_terminated")
     where = "head" if exchange.decoder is None else "body"
@@ -37,10 +37,10 @@ def tls_token(error: ssl.SSLError) -> str:
 def unreachable(address: str, error: Exception) -> UpstreamFault:
     """Connecting to `address` failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        detail = f"the certificate of {address} is not valid: {error.verify_message}"
+        detail = f"the certificate of {address} is not valid: {error}"
         return UpstreamFault(detail, proxy_status="tls_certificate_error")
     if isinstance(error, ssl.SSLError):
-        return UpstreamFault(f"TLS with {address} failed: {error.reason}", proxy_status=tls_token(error))
+        return UpstreamFault(f"TLS with {address} failed: {error}", proxy_status=tls_token(error))
     if isinstance(error, TimeoutError):
         return UpstreamFault(f"no connection to {address} in time", proxy_status="connection_timeout")
     if isinstance(error, ConnectionRefusedError):

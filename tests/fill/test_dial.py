@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import socket
 import ssl
 import threading
@@ -79,7 +79,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused(authority: Authority,
 
 
 async def test_a_certificate_that_has_expired_is_refused(authority: Authority):
-    context = authority.server("shop.test", end=datetime.datetime(2021, 1, 1, tzinfo=datetime.UTC))
+    context = authority.server("shop.test", end=dt.datetime(2021, 1, 1, tzinfo=dt.UTC))
     async with ScriptedOrigin({"/a": CLEAN}, tls=context) as origin, bench() as on:
         with pytest.raises(UpstreamFault, match="expired"):
             await fetch(upstream(on, origin, tls_ca_file=str(authority.file)), "/a")
@@ -87,8 +87,7 @@ async def test_a_certificate_that_has_expired_is_refused(authority: Authority):
 
 async def test_tls_before_1_2_is_refused(authority: Authority):
     context = authority.server("shop.test")
-    with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     async with ScriptedOrigin({"/a": CLEAN}, tls=context) as origin, bench() as on:
@@ -171,7 +170,10 @@ async def test_a_close_delimited_body_over_tls_needs_close_notify(authority: Aut
 
     def serve() -> None:
         raw, _ = listening.accept()
-        with contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=True) as tls:
+        with (
+            contextlib.suppress(OSError),
+            context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=True) as tls,
+        ):
             tls.recv(4096)
             tls.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
             if polite:

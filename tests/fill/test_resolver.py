@@ -51,7 +51,10 @@ async def desk(**settings: float) -> AsyncIterator[Desk]:
 
 async def test_both_families_are_asked_for():
     async with desk() as at:
-        at.server.records = {SHOP: (60, ["192.0.2.1", "192.0.2.2"]), ("shop.test", "AAAA"): (60, ["2001:db8::1"])}
+        at.server.records = {
+            SHOP: (60, ["192.0.2.1", "192.0.2.2"]),
+            ("shop.test", "AAAA"): (60, ["2001:db8::1"]),
+        }
         assert set(await at.addresses()) == {"192.0.2.1", "192.0.2.2", "2001:db8::1"}
 
 
@@ -67,7 +70,10 @@ async def test_the_ttl_is_honoured_within_its_bounds(ttl: int, held: float):
 
 async def test_the_shortest_ttl_of_a_chain_counts():
     async with desk() as at:
-        at.server.records = {("shop.test", "CNAME"): (7, ["real.test"]), ("real.test", "A"): (300, ["192.0.2.1"])}
+        at.server.records = {
+            ("shop.test", "CNAME"): (7, ["real.test"]),
+            ("real.test", "A"): (300, ["192.0.2.1"]),
+        }
         resolved = await at.resolver.resolve("shop.test")
         assert (resolved.addresses, resolved.until) == (("192.0.2.1",), at.clock.mono() + 7.0)
 
@@ -97,7 +103,9 @@ async def test_one_who_stops_waiting_does_not_end_the_question():
         at.server.held = []
         leaver = asyncio.ensure_future(at.addresses())
         stayer = asyncio.ensure_future(at.addresses())
-        await at.server.bell.until(lambda: at.server.count("shop.test") == 1, "a query", seen=lambda: at.server.asked)
+        await at.server.bell.until(
+            lambda: at.server.count("shop.test") == 1, "a query", seen=lambda: at.server.asked
+        )
         leaver.cancel()
         at.server.release()
         assert await stayer == ("192.0.2.1",)
@@ -107,7 +115,12 @@ async def test_one_who_stops_waiting_does_not_end_the_question():
 
 @pytest.mark.parametrize(
     "records,rcode",
-    [({}, None), ({("shop.test", "TXT"): (60, ['"x"'])}, None), ({SHOP: (60, ["192.0.2.1"])}, "SERVFAIL"), ({SHOP: (60, ["192.0.2.1"])}, "REFUSED")],
+    [
+        ({}, None),
+        ({("shop.test", "TXT"): (60, ['"x"'])}, None),
+        ({SHOP: (60, ["192.0.2.1"])}, "SERVFAIL"),
+        ({SHOP: (60, ["192.0.2.1"])}, "REFUSED"),
+    ],
 )
 async def test_a_name_without_an_address_is_a_502_and_remembered_for_a_while(records, rcode):
     async with desk(timeout=0.2, tries=1, negative_ttl=5.0) as at:

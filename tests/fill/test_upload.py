@@ -77,7 +77,9 @@ async def test_head_and_first_piece_leave_together_but_the_head_does_not_wait():
 async def test_an_upload_that_breaks_off_never_looks_finished(framing: Framing, error: Exception):
     async with ScriptedOrigin({"/up": CLEAN}) as origin, bench() as on:
         with pytest.raises(type(error)) as raised:
-            await fetch(on.upstream(origin.port, retries=3), "/up", "POST", Pieces([b"hello", error]), framing=framing)
+            await fetch(
+                on.upstream(origin.port, retries=3), "/up", "POST", Pieces([b"hello", error]), framing=framing
+            )
         assert raised.value is error
         await origin.wait_connections(0)
         assert (len(origin.requests), origin.requests[0].complete) == (1, False)
@@ -157,7 +159,7 @@ async def test_an_early_good_answer_lets_the_upload_go_on(early: str):
         body.pieces.put_nowait(b"world")
         body.pieces.put_nowait(None)
         assert await whole(fetched) == (b"ok" if early == "head" else b"")
-        while not on.destination(origin.port).idle:  # the upload ends in a task of its own
+        while not on.destination(origin.port).idle:  # noqa: ASYNC110 - the upload ends in a task of its own
             await asyncio.sleep(0)
         assert (await fetch(upstream, "/ping")).reused is True
         assert (origin.requests[0].body, origin.requests[0].complete) == (b"helloworld", True)

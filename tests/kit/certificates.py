@@ -1,6 +1,6 @@
 """Certificates made for one test: an authority and servers it vouches for."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-_END = datetime.datetime(2040, 1, 1, tzinfo=datetime.UTC)
+_START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+_END = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Authority:
     def file(self) -> Path:
         return self.directory / f"{self.certificate.serial_number}.pem"
 
-    def server(self, *names: str, end: datetime.datetime = _END) -> ssl.SSLContext:
+    def server(self, *names: str, end: dt.datetime = _END) -> ssl.SSLContext:
         """A server's context with a certificate for these DNS names and IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = (

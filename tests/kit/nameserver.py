@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import dns.flags
 import dns.message
@@ -73,15 +73,16 @@ class NameServer(asyncio.DatagramProtocol):
             response.set_rcode(dns.rcode.from_text(self.rcode))
         else:
             self._fill(response, query)
-        transport = cast("asyncio.DatagramTransport", self._transport)
-        transport.sendto(response.to_wire(), addr)
+        self._transport.sendto(response.to_wire(), addr)
 
     def _fill(self, response: dns.message.Message, query: dns.message.Message) -> None:
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
         alias = self.records.get((name, "CNAME"))
         if alias is not None:
-            response.answer.append(dns.rrset.from_text(name + ".", alias[0], "IN", "CNAME", alias[1][0] + "."))
+            response.answer.append(
+                dns.rrset.from_text(name + ".", alias[0], "IN", "CNAME", alias[1][0] + ".")
+            )
             name = alias[1][0]
         found = self.records.get((name, kind))
         if found is not None:
