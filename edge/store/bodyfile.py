@@ -106,6 +106,7 @@ class FileWriter:
         "_descriptor",
         "_durable",
         "_expected",
+        "_files",
         "_generation",
         "_hash",
         "_key",
@@ -130,6 +131,7 @@ class FileWriter:
         self._path = bodies / file_name(key, generation)
         self._key, self._generation = key, generation
         self._expected, self._reserve, self._durable = expected, reserve, durable
+        self._files = files
         self._table: list[bytes] = []
         self._hash = _block_hash(generation, 0)
         self.length = 0
@@ -173,6 +175,13 @@ class FileWriter:
     def _end_block(self) -> None:
         self._table.append(self._hash.digest())
         self._hash = _block_hash(self._generation, len(self._table))
+
+    def open_for_reading(self) -> int:
+        """A descriptor for `read_back`, good until its owner closes it, whatever becomes of the file. Raises DiskFault."""
+        try:
+            return self._files.open(self._part, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            raise fault_of(error, "reading back a body file") from None
 
     def seal(self) -> FiledBody:
         """The body is complete: give the file its header, its table and its name. Raises DiskFault."""

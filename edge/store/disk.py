@@ -49,6 +49,8 @@ from edge.store.record import (
 )
 from edge.store.rows import BrokenDatabase
 
+__all__ = ["NO_VARY", "BodyWriter", "DiskRecord", "DiskTier", "SmallPut", "Variants"]
+
 NO_VARY: Final = bytes(VARIANT_BYTES)
 """The variant digest of a response without Vary."""
 

@@ -56,6 +56,22 @@ class BodyWriter:
             self._give_up(error)
             raise
 
+    def open_for_reading(self) -> int:
+        """A descriptor of the body as far as it is written, for bodyfile.read_back; the caller closes it.
+
+        It stays good after `finish` and `abort`. A body that is still in memory goes to its file. Raises DiskFault, after
+        which nothing is left and the writer is done.
+        """
+        assert not self._done, "a body writer that is done"
+        try:
+            if self._file is None:
+                self._open_file()
+            assert self._file is not None
+            return self._file.open_for_reading()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
     def finish(self, meta: bytes) -> None:
         """The body is complete: store it with `meta`. Raises DiskFault, after which nothing is left."""
         assert not self._done, "a body writer that is done"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from edge.store.bodyfile import read_back
 from edge.store.disk import NO_VARY, DiskTier
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_writer import BodyWriter
@@ -80,3 +82,29 @@ def test_a_body_stays_in_memory_up_to_the_limit_and_goes_to_a_file_beyond_it(
         assert (writer.written, len(body_files(tmp_path))) == (limit + 1, 1)
         writer.finish(b"meta")
     assert whole(tier.read(primary(1))) == (b"meta", bytes(limit) + b"x")
+
+
+@pytest.mark.parametrize("end", ["finish", "abort"])
+@pytest.mark.parametrize("length", [10, LARGE])
+def test_a_body_can_be_read_back_while_it_grows_and_after_its_end(
+    tier: DiskTier, tmp_path: Path, length: int, end: str
+) -> None:
+    body = body_of(1, 1, length)
+    writer = tier.begin(primary(1), NO_VARY, None)
+    writer.write(body[:7])
+    descriptor = writer.open_for_reading()
+    try:
+        assert read_back(descriptor, 2, 5) == body[2:7]
+        writer.write(body[7:])
+        assert read_back(descriptor, 0, length) == body
+        if end == "finish":
+            writer.finish(b"meta")
+            assert whole(tier.read(primary(1))) == (b"meta", body)
+            tier.delete(primary(1), NO_VARY)
+        else:
+            writer.abort()
+        assert body_files(tmp_path) == []
+        assert tier.used_bytes == 0
+        assert read_back(descriptor, 0, length) == body
+    finally:
+        os.close(descriptor)
