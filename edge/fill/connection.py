@@ -222,16 +222,17 @@ class Connection(asyncio.Protocol):
 
     def _read_head(self, exchange: Exchange, data: bytes) -> None:
         exchange.has_bytes = True
-        if self._buffer:
+        seen = len(self._buffer)
+        if seen:
             data = self._buffer + data
             self._buffer = b""
         while data:
-            end = find_response_head_end(data, self._limits)
+            end = find_response_head_end(data, self._limits, seen)
             if end < 0:
                 self._buffer = data
                 return
             parsed = parse_response_head(data[:end], exchange.method, self._limits)
-            data = data[end:]
+            data, seen = data[end:], 0
             if parsed.head.status >= 200 or parsed.head.status == 101:
                 self._answer(exchange, parsed, data)
                 return

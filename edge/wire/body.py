@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edge.semantics.message import Fields
 from edge.wire.framing import Chunked, Framing, Length, NoBody, UntilClose
-from edge.wire.grammar import FIELD_SECTION, FORBIDDEN_TRAILERS, TCHAR, split_lines
+from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, FORBIDDEN_TRAILERS, TCHAR, split_lines
 from edge.wire.limits import Limits
 
 # chunk-size [ chunk-ext ]; white space around "=" or ";" is refused (RFC 9112 s7.1.1 calls it bad).
@@ -47,7 +47,8 @@ class LengthDecoder:
         if size <= self.remaining:
             self.remaining -= size
             return (data,)
-        body, self.leftover = data[: self.remaining], data[self.remaining :]
+        body = data[: self.remaining]
+        self.leftover += data[self.remaining :]
         self.remaining = 0
         return (body,) if body else ()
 
@@ -105,6 +106,9 @@ class ChunkedDecoder:
     def feed(self, data: bytes) -> Sequence[bytes]:
         """Pieces of body in `data`. Raises BodyError."""
         pieces: list[bytes] = []
+        if self.done:
+            self.leftover += data
+            return pieces
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
@@ -144,7 +148,7 @@ class ChunkedDecoder:
         end = data.find(b"\r\n", at, at + self._limits.chunk_line + 2)
         if end < 0:
             line = data[at:]
-            if len(line) > self._limits.chunk_line:
+            if len(line) > self._limits.chunk_line + 1:  # its CR may be here and its LF not yet
                 raise BodyError("chunk-size line too long")
             if b"\n" in line or (line and line[:1] not in b"0123456789abcdefABCDEF"):
                 raise BodyError("malformed chunk-size line")
@@ -171,6 +175,8 @@ class ChunkedDecoder:
         if end < 0:
             if len(data) - at > self._limits.trailer_bytes:
                 raise BodyError("trailer section too large")
+            if BARE_CONTROL.search(data, at):
+                raise BodyError("control byte or bare line end in the trailer section")
             return at
         section = data[at : end + 4]
         if (

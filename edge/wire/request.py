@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address
 
 from edge.errors import ClientFault
 from edge.semantics.message import Authority, RequestHead
@@ -28,7 +30,8 @@ _ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?]*)(.*)")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 MAX_HOST_BYTES = 255  # RFC 1035 s2.3.4, the longest name DNS can carry
 
-GET, HEAD = b"GET", b"HEAD"
+# A tunnel through us, and an echo of what other hops added (RFC 9110 s9.3.6, s9.3.8): no cache needs either.
+_NOT_OFFERED = frozenset((b"CONNECT", b"TRACE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +50,23 @@ class ParsedRequest:
     line: bytes = b""
 
 
-def find_head_end(data: bytes | bytearray, start: int, limits: Limits) -> int:
+def find_head_end(data: bytes | bytearray, start: int, limits: Limits, seen: int = 0) -> int:
     """Offset just behind the head that begins at `start`, -1 while it is incomplete.
 
+    seen: bytes from `start` that an earlier call found incomplete; they are not searched again, so that a head that
+    comes byte by byte costs little.
     Raises ClientFault: 414 / 431 beyond the limits, 400 for what no head may contain - before the head is complete,
     so that a client that ends its lines in LF is told at once.
     """
-    end = data.find(b"\r\n\r\n", start)
+    end = data.find(b"\r\n\r\n", max(start, start + seen - 3))
     if 0 <= end <= start + limits.request_head - 4:
         return end + 4
     line_end = data.find(b"\r\n", start, start + limits.request_line + 2)
-    if line_end < 0 and len(data) - start > limits.request_line:
+    if line_end < 0 and len(data) - start > limits.request_line + 1:  # its CR may be here and its LF not yet
         raise ClientFault("request line too long", status=414)
     if end >= 0 or len(data) - start > limits.request_head:
         raise ClientFault("request head too large", status=431)
-    if BARE_CONTROL.search(data, start):
+    if BARE_CONTROL.search(data, max(start, start + seen - 1)):
         raise ClientFault("control byte or bare line end in the request head")
     return -1
 
@@ -107,11 +112,13 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
     )
 
 
+@lru_cache(maxsize=1024)
 def parse_host(value: bytes, scheme: bytes) -> Authority:
     """A Host field's value (RFC 9110 s7.2), stricter than RFC 3986: names are letters, digits, - . _ or an IPv6
     literal.
 
-    Raises ClientFault 400. A trailing dot is dropped, case is folded, the scheme's default port is filled in.
+    Raises ClientFault 400. A trailing dot is dropped, case is folded, the scheme's default port is filled in, an IPv6
+    literal takes its canonical form (RFC 5952).
     """
     matched = _HOST.fullmatch(value) if len(value) <= MAX_HOST_BYTES else None
     if matched is None:
@@ -121,6 +128,11 @@ def parse_host(value: bytes, scheme: bytes) -> Authority:
     if not 0 < number < 65536:
         raise ClientFault("port out of range in Host")
     name = name.lower()
+    if name.startswith(b"["):
+        try:
+            name = b"[%b]" % IPv6Address(name[1:-1].decode()).compressed.encode()
+        except ValueError:
+            raise ClientFault("malformed IPv6 literal in Host") from None
     return Authority(scheme, name[:-1] if name.endswith(b".") else name, number)
 
 
@@ -131,12 +143,12 @@ def _target_uri(
     if len(hosts) != 1 and (is_11 or hosts):
         raise ClientFault("exactly one Host field is required")
     authority = parse_host(hosts[0], scheme) if hosts else None
+    if method in _NOT_OFFERED:
+        raise ClientFault(f"{method.decode()} is not offered", status=405)
     if target[0] == 0x2F:  # "/"
         if authority is None:
             raise ClientFault("no Host and no absolute target")
         return authority, target
-    if method == b"CONNECT":
-        raise ClientFault("CONNECT is not offered", status=405)
     if target == b"*" and method == b"OPTIONS" and authority is not None:
         return authority, target
     absolute = _ABSOLUTE.fullmatch(target)

@@ -35,14 +35,17 @@ class ParsedResponse:
     upgrade: bytes | None = None
 
 
-def find_response_head_end(data: bytes | bytearray, limits: Limits) -> int:
-    """Offset just behind the head at the start of `data`, -1 while incomplete. Raises UpstreamFault."""
-    end = data.find(b"\r\n\r\n")
+def find_response_head_end(data: bytes | bytearray, limits: Limits, seen: int = 0) -> int:
+    """Offset just behind the head at the start of `data`, -1 while incomplete. Raises UpstreamFault.
+
+    seen: bytes that an earlier call found incomplete; they are not searched again.
+    """
+    end = data.find(b"\r\n\r\n", max(0, seen - 3))
     if 0 <= end <= limits.response_head - 4:
         return end + 4
     if end >= 0 or len(data) > limits.response_head:
         raise UpstreamFault("response head too large", proxy_status="http_response_header_section_size")
-    if BARE_CONTROL.search(data) or not b"HTTP/1."[: len(data)] == bytes(data[:7]):
+    if BARE_CONTROL.search(data, max(0, seen - 1)) or not b"HTTP/1."[: len(data)] == bytes(data[:7]):
         raise UpstreamFault("not an HTTP/1.1 response")
     return -1
 
