@@ -1,4 +1,4 @@
-"""What one node is told. PURE.
+"""What one node is told.
 
 Owns: `NodeSettings` and its parts, frozen and complete. Durations are seconds, sizes are bytes. The defaults here are
 the defaults: edge.settings.node_schema reads them from here, as it reads those of limits from edge.wire.limits and
@@ -8,11 +8,12 @@ those of sites from edge.semantics.rules. Bounds and reasons stand in the schema
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
+from edge.log import Form
 from edge.semantics.rules import GIB, HOUR, KIB, MIB
 from edge.settings.sites import NO_SITES, SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
@@ -71,13 +72,24 @@ class LogTarget(Enum):
     OFF = "off"
 
 
+class LogLevel(Enum):
+    """The least that is written to the application's log; the values are the logging module's names."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """The access log."""
+    """The access log, and the application's log on standard error."""
 
     access: Path | LogTarget = LogTarget.STDOUT
     format: str = "combined"
-    """`combined`, `json`, or a line with names in it."""
+    """`combined`, `json`, or a line with {names} in it."""
+    level: LogLevel = LogLevel.INFO
+    form: Form = Form.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,7 @@ class NodeSettings:
     resolver: ResolverSettings = ResolverSettings()
     site_files: tuple[str, ...] = ("sites/*.toml",)
     """Patterns, absolute or relative to the node file."""
-    sites: SiteTable = NO_SITES
+    sites: SiteTable = field(default_factory=lambda: NO_SITES)
     file: Path | None = None
     """The node file, None = started with --origin alone."""
 
