@@ -209,5 +209,5 @@ def decoder(framing: Framing, limits: Limits) -> Decoder:
             return LengthDecoder(size)
         case Chunked():
             return ChunkedDecoder(limits)
-        case UntilClose():
+        case UntilClose():  # pragma: no branch - the union ends here
             return CloseDecoder()

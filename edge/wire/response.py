@@ -65,7 +65,7 @@ def parse_response_head(head: bytes, method: bytes, limits: Limits) -> ParsedRes
     section = read_section(head[line_end + 2 :], _KEEP)
     framing = _framing(section, status, method, is_11=is_11)
     options = section.options
-    keep_alive = b"close" not in options if is_11 else b"keep-alive" in options
+    keep_alive = b"close" not in options and (is_11 or b"keep-alive" in options)
     upgrade = section.hop.get(b"upgrade")
     return ParsedResponse(
         ResponseHead(status, reason or b"", section.end_to_end, 1 if is_11 else 0),
