@@ -80,13 +80,12 @@ class OriginPool:
 class OriginUpstream:
     """An `Upstream` over HTTP/1.1; see the module."""
 
-    __slots__ = ("_destinations", "_loop", "_room", "_rules")
+    __slots__ = ("_destinations", "_room", "_rules")
 
     def __init__(self, room: PoolRoom, rules: OriginRules, destinations: tuple[Destination, ...]) -> None:
         self._room = room
         self._rules = rules
         self._destinations = destinations
-        self._loop = asyncio.get_running_loop()
 
     async def fetch(
         self, request: UpstreamRequest, body: BodySource | None = None, on_interim: OnInterim | None = None
@@ -94,7 +93,7 @@ class OriginUpstream:
         """See `Upstream.fetch`."""
         assert (body is None) == (request.framing == NO_BODY), "a body and its framing come together"
         rules = self._rules
-        total_at = self._loop.time() + rules.timeouts.total
+        total_at = asyncio.get_running_loop().time() + rules.timeouts.total
         may_repeat = body is None and request.method in SAFE_METHODS
         fresh = not may_repeat
         tries_left = rules.retries if may_repeat else 0

@@ -48,7 +48,8 @@ class BodySource(Protocol):
         """The next piece, b"" at its clean end.
 
         Raises ClientFault or ConnectionError when the client broke off or broke the rules; the upstream connection is
-        then destroyed, so that the origin never sees a finished upload.
+        then destroyed, so that the origin never sees a finished upload. Is cancelled when the origin answered early
+        (4xx, 5xx) or broke: no piece may be lost to whoever reads on, to drain it.
         """
 
 

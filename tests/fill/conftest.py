@@ -8,6 +8,7 @@ import uvloop
 
 _ON_BOTH = {
     "test_connection.py",
+    "test_connection_pace.py",
     "test_destination.py",
     "test_dial.py",
     "test_pool.py",

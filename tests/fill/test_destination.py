@@ -109,6 +109,19 @@ async def test_who_stops_waiting_just_when_it_was_granted_gives_it_back(closes: 
             await leaver
 
 
+async def test_a_connection_that_breaks_on_its_way_to_a_waiter_is_replaced():
+    async with ScriptedOrigin({"/a": CLEAN}) as origin, bench() as on:
+        rules = on.rules(origin.port, max_connections=1)
+        destination = on.pool.destination(rules.origins[0], rules)
+        held = await destination.acquire(rules, fresh=False)
+        waiter = asyncio.ensure_future(destination.acquire(rules, fresh=False))
+        await asyncio.sleep(0)
+        destination.freed(held)
+        held.close()  # in the turn in which it was handed over
+        got = await waiter
+        assert (got is not held, got.is_quiet(), destination.open) == (True, True, 1)
+
+
 async def test_an_unsafe_request_that_waits_gets_a_connection_of_its_own():
     async with ScriptedOrigin(rule()) as origin, bench() as on:
         gate = origin.hold("/a")
