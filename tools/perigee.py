@@ -85,14 +85,23 @@ def demo(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Node file (TOML); its site files are checked with it.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Node files (TOML), whose site files are checked with them; or site files.",
+            metavar="FILE...",
+        ),
+    ],
     *,
+    here: Annotated[
+        bool, typer.Option("--here", help="Also what only this machine knows: folders, certificates.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Say everything that is wrong with a node file and its sites: file, line, setting, and what to write instead."""
+    """Say everything that is wrong with settings: file, line, setting, and what to write instead."""
     from tools.check import run as work
 
-    raise typer.Exit(work(file, to_json=json))
+    raise typer.Exit(work(*files, here=here, to_json=json))
 
 
 @app.command()

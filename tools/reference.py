@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.measures import Measures
 from edge.semantics.reasons import SENTENCE, Because
+from edge.settings.node_schema import NODE
+from edge.settings.schema import Schema, Setting
+from edge.settings.site_schema import SITE
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -55,7 +59,52 @@ def reasons() -> str:
     return _page("Reasons", "edge/semantics/reasons.py", about, table(("reason", "meaning"), rows))
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"metrics.md": metrics, "reasons.md": reasons}
+def settings() -> str:
+    """Every setting of a node file and of a site file."""
+    about = (
+        "A node file (`--config FILE`, see `config/edge.toml`) says what a node is; a site file in `sites/` beside it says\n"
+        "what is served for some host names (see `config/sites/example.toml`). A site may also stand in the node file, as\n"
+        "`[[site]]`. `perigee check FILE` says everything that is wrong, with file, line, and what to write instead.\n\n"
+        'Durations have a unit (`"250ms"`, `"30s"`, `"1h30m"`, `"7d"`), and so have sizes (`"500B"`, `"64KiB"`, `"1GB"`);\n'
+        "KiB is 1024 bytes, KB is 1000. Both stand in quotes. A relative path is meant from the file that names it. What is\n"
+        "not written has its default; a default gives way to a cap that is written below it, two written values that\n"
+        'contradict each other are an error. `{ env = "NAME" }` takes a value from the environment, where that is allowed.\n\n'
+        "Files are looked at once a second, and read anew at once on SIGHUP. Sites change without a restart and without\n"
+        "dropping a connection, and so do settings that are `live`; the log names those that need a restart and were\n"
+        "changed. Files with an error change nothing: the old settings stay in force, and the log, `/readyz` and\n"
+        "`perigee_reloads_total` say so."
+    )
+    body = f"{_settings_of('Node file', NODE)}\n{_settings_of('Site file', SITE)}"
+    return _page("Settings", "edge/settings/node_schema.py and edge/settings/site_schema.py", about, body)
+
+
+def _settings_of(title: str, schema: Schema[Any]) -> str:
+    parts: list[str] = []
+    for name, about in schema.tables.items():
+        held = [setting for path, setting in schema.settings.items() if path.rpartition(".")[0] == name]
+        if held:
+            rows = [_setting_row(schema, setting) for setting in held]
+            head = ("setting", "default", "allowed", "changes", "meaning")
+            where = f"`[{name}]`" if name else "At the top"
+            parts.append(f"### {where}\n\n{about}\n\n{table(head, rows)}")
+    return f"## {title}\n\n" + "\n".join(parts)
+
+
+def _setting_row(schema: Schema[Any], setting: Setting) -> tuple[str, ...]:
+    default = (
+        "must be written"
+        if setting.path in schema.required
+        else f"`{setting.kind.write(schema.default(setting.path))}`"
+    )
+    changes = "restart" if setting.restart else "live"
+    return f"`{setting.steps[-1]}`", default, setting.kind.allowed(), changes, setting.why
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "metrics.md": metrics,
+    "reasons.md": reasons,
+    "settings.md": settings,
+}
 """File name to what makes its text. A page that is added here is written and checked from then on."""
 
 

@@ -132,14 +132,11 @@ class HostNames(Kind[tuple[bytes, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class HostHeader(Kind[bytes]):
-    """host[:port], as in a Host field. port: whether one may be written."""
-
-    port: bool = True
+    """host[:port], as in a Host field."""
 
     def read(self, value: object) -> bytes:
         """Lower case."""
-        text = value if isinstance(value, str) else ""
-        host, port = _split_port(text) if self.port else (text, None)
+        host, port = _split_port(value) if isinstance(value, str) else ("", None)
         known = host_of(host)
         if known is None or (port is not None and not _is_port(port, lowest=1)):
             raise refused(f"{shown(value)} is no host", f"allowed: {self.allowed()}")
@@ -147,12 +144,33 @@ class HostHeader(Kind[bytes]):
 
     def allowed(self) -> str:
         """Its form."""
-        return '"app.example.org"' + (' or "app.example.org:8443"' if self.port else "")
+        return 'a host with or without a port, as in "app.example.org:8443"'
 
     def write(self, value: object) -> str:
         """In quotes."""
         assert isinstance(value, bytes), value
         return quoted(value.decode("ascii"))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerName(Kind[str]):
+    """A host name as TLS has it (SNI)."""
+
+    def read(self, value: object) -> str:
+        """Lower case; an IPv6 address without brackets."""
+        known = host_of(value) if isinstance(value, str) else None
+        if known is None:
+            raise refused(f"{shown(value)} is no host name", f"allowed: {self.allowed()}")
+        return known.strip("[]")
+
+    def allowed(self) -> str:
+        """Its form."""
+        return 'a host name such as "app.example.org"'
+
+    def write(self, value: object) -> str:
+        """In quotes."""
+        host = str(value)
+        return quoted(f"[{host}]" if ":" in host else host)
 
 
 def _split_port(text: str) -> tuple[str, str | None]:

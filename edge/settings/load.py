@@ -54,18 +54,29 @@ def from_origin(
     return loading.result(loading.node(None, Document("", {}, {}), replace(overrides, origin=url)))
 
 
-def check_file(
-    file: Path, *, env: Mapping[str, str] | None = None, on_this_machine: bool = False
-) -> tuple[Problem, ...]:
-    """Every problem of a node file with its sites, or of a site file by itself; () when there is none."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a file. sites: the names of its sites, as far as they could be read."""
+
+    file: Path
+    is_node: bool
+    """False: it is a site file."""
+    sites: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+def check_file(file: Path, *, env: Mapping[str, str] | None = None, on_this_machine: bool = False) -> Checked:
+    """Every problem of a node file with its sites, or of a site file by itself."""
     loading = _Loading(os.environ if env is None else env, on_this_machine)  # noqa: TID251  # settings come from here
     document = loading.document(file)
+    is_node = True
     if document is not None:
-        if names_at_top(document.table, SITE) > names_at_top(document.table, NODE):
-            loading.site(document, document.table, (), file.parent)
-        else:
+        is_node = names_at_top(document.table, SITE) <= names_at_top(document.table, NODE)
+        if is_node:
             loading.node(file, document, NOTHING_SAID)
-    return loading.sorted()
+        else:
+            loading.site(document, document.table, (), file.parent)
+    return Checked(file, is_node, tuple(loading.sites), loading.sorted())
 
 
 def site_files(settings: NodeSettings) -> tuple[Path, ...]:
@@ -102,6 +113,8 @@ class _Loading:
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     """In the order in which problems are shown."""
+    sites: list[str] = field(default_factory=list)
+    """Names of those read."""
 
     def document(self, file: Path) -> Document | None:
         """A parsed file; None, with the problem noted, when there is none."""
@@ -256,6 +269,7 @@ class _Loading:
         """One site, its problems noted."""
         placed, problems = read_site(document, table, base=base, env=self.env, folder=folder)
         self.problems += problems
+        self.sites.append(placed.rules.name)
         ca_file = placed.rules.origin.tls_ca_file
         fault = fault_of_ca_file(ca_file) if self.on_this_machine and ca_file is not None else None
         if fault is not None:

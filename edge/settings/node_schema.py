@@ -74,10 +74,9 @@ _NODE = (
     Setting(
         "node.data_dir",
         FileName(),
-        "",
+        "data_dir",
         "The folder of the disk tier and of everything else that is kept. The default is below the working folder.",
         restart=True,
-        fallback=str(NodeSettings().data_dir),
     ),
     Setting(
         "node.workers",
@@ -143,9 +142,8 @@ _LOG = (
     Setting(
         "log.access",
         Or("stdout", LogTarget.STDOUT, Or("off", LogTarget.OFF, FileName())),
-        "",
+        "log.access",
         "Where a line for each request goes.",
-        fallback=LogTarget.STDOUT,
     ),
     Setting(
         "log.format",

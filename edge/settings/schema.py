@@ -29,16 +29,14 @@ class Setting:
     path: str
     kind: Kind[object]
     into: str
-    """Attribute of the model, dotted; several, separated by blanks, take the parts of a tuple; "" = `fallback` tells the
-    default, and whoever builds the model takes the value."""
+    """Attribute of the model, dotted; several, separated by blanks, take the parts of a tuple; "" = the default is None,
+    and whoever builds the model takes the value."""
     why: str
     """For the operator: what it does, and why the default and the bounds are what they are. One or more sentences."""
     restart: bool = False
     """Whether a change counts only after a restart."""
     secret: bool = False
     """Whether { env = "NAME" } may be written instead of a text in it."""
-    fallback: object = None
-    """The default where `into` is ""."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -72,6 +70,7 @@ class Schema(Generic[M]):
         *,
         tables: Mapping[str, str],
         orders: tuple[Order, ...] = (),
+        required: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
         self.settings = {setting.path: setting for setting in settings}
@@ -79,6 +78,8 @@ class Schema(Generic[M]):
         self.tables = tables
         """Path of every table to what the reference says about it, in the order of the page; "" is the top."""
         self.orders = orders
+        self.required: Mapping[str, str] = required or {}
+        """Path of each setting that must be written, to an example of it."""
         assert all({order.low, order.high} <= self.settings.keys() for order in orders), (
             "an order of unknown settings"
         )
@@ -87,7 +88,7 @@ class Schema(Generic[M]):
         """The value where nothing is written."""
         setting = self.settings[path]
         if not setting.into:
-            return setting.fallback
+            return None
         parts = tuple(attrgetter(target)(self.model) for target in setting.into.split())
         return parts[0] if len(parts) == 1 else parts
 

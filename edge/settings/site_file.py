@@ -41,7 +41,7 @@ def read_site(
 ) -> tuple[PlacedSite, list[Problem]]:
     """A site with all that is wrong with it; the rules are to be used only where nothing is. folder: of the file."""
     written = read_table(document, table, SITE, base=base, env=env)
-    for name, example in (("hostnames", '["www.example.org"]'), ("origins", '["http://127.0.0.1:3000"]')):
+    for name, example in SITE.required.items():
         if name not in table:
             written.problems.append(
                 document.problem(base, f"the site has no {name}", f"write {name} = {example} at its top")

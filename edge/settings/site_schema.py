@@ -15,7 +15,7 @@ from edge.semantics.rules import (
     SiteRules,
     VaryNormal,
 )
-from edge.settings.address_kinds import FileName, HostHeader, HostNames, OriginUrl
+from edge.settings.address_kinds import FileName, HostHeader, HostNames, OriginUrl, ServerName
 from edge.settings.composed import ListOf, MapOf, Or, SetOf
 from edge.settings.field_kinds import (
     NEVER_IN_KEY,
@@ -27,7 +27,7 @@ from edge.settings.field_kinds import (
     Status,
     Token,
 )
-from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Share, Size, Text
+from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Share, Size
 from edge.settings.schema import Order, Schema, Setting
 
 YEAR = 365 * DAY
@@ -239,29 +239,33 @@ def _edits(side: str, about: str, names: FieldName) -> tuple[Setting, ...]:
             f"headers.{side}.remove",
             SetOf(ListOf(FieldName(names.never), 100)),
             f"headers.{side}.remove",
-            f"Fields removed {about}. Removed first, then set, then added.",
+            f"{about}, fields that are removed. Edits are made in this order: remove, set, add.",
         ),
         Setting(
             f"headers.{side}.set",
             FieldLines(names),
             f"headers.{side}.set",
-            f"Fields written {about} in place of what was there.",
+            f"{about}, fields that are written in place of those that were there.",
             secret=True,
         ),
         Setting(
             f"headers.{side}.add",
             FieldLines(names),
             f"headers.{side}.add",
-            f"Lines written {about} beside what was there.",
+            f"{about}, field lines that are written beside those that were there.",
             secret=True,
         ),
     )
 
 
 _HEADERS = (
-    *_edits("to_origin", "in requests to the origin", FieldName(NEVER_TO_ORIGIN, lower=False)),
-    *_edits("from_origin", "in responses before it is decided whether to store them", FieldName(lower=False)),
-    *_edits("to_client", "in responses to the client", FieldName(NEVER_TO_CLIENT, lower=False)),
+    *_edits("to_origin", "In requests to the origin", FieldName(NEVER_TO_ORIGIN, lower=False)),
+    *_edits(
+        "from_origin",
+        "In responses of the origin, before it is decided whether to store them",
+        FieldName(lower=False),
+    ),
+    *_edits("to_client", "In responses to the client", FieldName(NEVER_TO_CLIENT, lower=False)),
 )
 
 _ORIGIN = (
@@ -301,7 +305,7 @@ _ORIGIN = (
     ),
     Setting(
         "origin.tls_server_name",
-        Or("origin", None, Text("a host name", 253)),
+        Or("origin", None, ServerName()),
         "origin.tls_server_name",
         'The name that is asked for and verified; "origin" is the host of the URL.',
     ),
@@ -371,6 +375,7 @@ SITE: Schema[SiteRules] = Schema(
         "origin": "How the origin is spoken to.",
         "limits": "Sizes.",
     },
+    required={"hostnames": '["www.example.org"]', "origins": '["http://127.0.0.1:3000"]'},
     orders=(
         # From the outermost cap inwards, so that a default that gave way is what the next one is held against.
         Order("ttl.max", "stale.max_life"),

@@ -55,7 +55,7 @@ def render_duration(seconds: float) -> str:
     left = round(seconds * 1000)
     said = ""
     for unit, factor in DURATION_UNITS.items():
-        count, left = divmod(left, factor)
+        count, left = (0, left) if unit == "w" else divmod(left, factor)  # 365d says more than 52w1d
         if count:
             said += f"{count}{unit}"
     return said or "0s"

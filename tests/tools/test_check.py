@@ -9,11 +9,14 @@ import pytest
 
 from tools.check import run
 
+CONFIG = Path(__file__).parent.parent.parent / "config"
+
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Path:
     file = tmp_path / "perigee.toml"
-    file.write_text('nonsense = 1\n\nmore_nonsense = "x"\n', encoding="utf-8")
+    site = '[[site]]\nhostnames = ["a.org"]\norigins = ["http://127.0.0.1:3000"]\n'
+    file.write_text('nonsense = 1\n\nmore_nonsense = "x"\n' + site, encoding="utf-8")
     return file
 
 
@@ -32,8 +35,39 @@ def test_a_program_gets_each_problem_in_parts(faulty: Path, capsys: pytest.Captu
         (1, "nonsense"),
         (3, "more_nonsense"),
     ]
+    assert said["files"] == [{"file": str(faulty), "kind": "node", "sites": ["a.org"]}]
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(tmp_path / "nowhere.toml", to_json=True) == 1
     assert "nowhere.toml" in capsys.readouterr().out
+
+
+def test_sound_files_are_named_with_their_sites(capsys: pytest.CaptureFixture[str]):
+    assert run(CONFIG / "edge.toml", CONFIG / "sites" / "example.toml") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{CONFIG / 'edge.toml'}: sound; node with sites example",
+        f"{CONFIG / 'sites' / 'example.toml'}: sound; site example",
+    ]
+
+
+def test_a_site_file_that_is_checked_twice_is_complained_of_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    node, site = tmp_path / "edge.toml", tmp_path / "site.toml"
+    node.write_text('sites = "site.toml"\n', encoding="utf-8")
+    site.write_text('hostnames = ["a.org"]\n', encoding="utf-8")
+    assert run(node, site) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_what_only_this_machine_knows_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    site = tmp_path / "site.toml"
+    site.write_text(
+        'hostnames = ["a.org"]\norigins = ["https://a.org"]\n[origin]\ntls_ca_file = "file"\n',
+        encoding="utf-8",
+    )
+    assert run(site) == 0
+    assert run(site, here=True) == 1
+    assert "site.toml:4: origin.tls_ca_file: " in capsys.readouterr().out
