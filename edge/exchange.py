@@ -104,6 +104,8 @@ class Reply:
     verdict: Verdict = field(default=NO_VERDICT)
     tunnel: Tunnel | None = None
     close: bool = False
+    ready: bytes | None = None
+    """The head as bytes, Content-Length included, without Connection and the empty line; `fields` is empty then."""
 
     def discard(self) -> None:
         """The client is gone: let go of the body."""

@@ -103,6 +103,10 @@ class BodyReader:
                 self._producer.resume()
         return taken
 
+    def close(self) -> None:
+        """The same as `abort`, in the words of edge.exchange.BodyStream."""
+        self.abort()
+
     def abort(self) -> None:
         """The consumer wants no more. An unfinished response's connection is destroyed; harmless after the end."""
         self._pieces.clear()

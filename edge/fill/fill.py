@@ -10,7 +10,7 @@ meanwhile) stores nothing. DESIGN sections 3 and 4, RFC 9111 s3, s4.3.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
@@ -18,15 +18,18 @@ from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.table import FillTable, Lease, Outcome
-from edge.fill.upstream import Fetched, Upstream, UpstreamRequest
+from edge.fill.upstream import BodySource, Fetched, Upstream, UpstreamRequest
 from edge.semantics.decide import decide_fill
 from edge.semantics.decisions import Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.forwarding import response_from_origin
-from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
+from edge.semantics.message import Fields, RequestHead, ResponseHead
 from edge.semantics.reasons import Because
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.wire.framing import Length, UntilClose
+
+NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
+"""Faults after which the next route may have the request."""
 
 
 class FillSpool(Protocol):
@@ -51,6 +54,9 @@ class FillStore(Protocol):
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response whose body is small."""
 
+    def can_spool(self, key: bytes) -> bool:
+        """True when a body too large for memory may be kept for `key`."""
+
     async def open_spool(self, stored: StoredResponse, length: int | None) -> FillSpool | None:
         """A spool for a large body; None when there is no room or no disk."""
 
@@ -71,6 +77,8 @@ class Streaming:
     because: Because
     kept: bool
     """True when it is stored or being stored."""
+    behind: bytes | None = None
+    """The Cache-Status member of the worker it came through, None when it came from elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class FromStore:
     because: Because
     status: int
     """What the next tier said."""
+    behind: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ class Private:
     head: ResponseHead
     fetched: Fetched
     because: Because
+    behind: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +113,37 @@ Found = Streaming | FromStore | Private | Failed
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """One way to the next tier. build: the request as it is sent there, with validators of what is given.
+
+    is_worker: the next tier is a worker of this node: its Cache-Status stands for both of us, and site edits are its.
+    """
+
+    upstream: Upstream
+    build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
+    is_worker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FillOrder:
-    """What is to be fetched. build: renders the request for the next tier with the validators of what is given."""
+    """What is to be fetched, and how.
+
+    routes: ways to the next tier in order; the following one only when nothing could be sent by the one before.
+    on_head: awaited when the final head is there, before anything is decided. body: of the request, sent at most
+    once. relay: not None = nothing is decided or stored, the answer is the leader's, for this reason.
+    """
 
     request: RequestHead
     key: bytes
     rules: SiteRules
-    upstream: Upstream
-    build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
+    routes: tuple[Route, ...]
     validating: tuple[StoredResponse, ...] = ()
     fallback: StoredResponse | None = None
     variants_held: int = 0
     on_interim: Callable[[ResponseHead], None] | None = None
+    on_head: Callable[[ResponseHead], Awaitable[None]] | None = None
+    body: BodySource | None = None
+    relay: Because | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +161,15 @@ class FillRoom:
 class Fill:
     """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
 
-    __slots__ = ("_room", "found", "has_leader", "lease", "order", "private_taken")
+    __slots__ = ("behind", "found", "has_leader", "lease", "order", "private_taken", "room")
 
     def __init__(self, order: FillOrder, room: FillRoom, lease: Lease[Fill] | None) -> None:
         self.order = order
         self.lease = lease
-        self._room = room
+        self.room = room
         self.found: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self.has_leader = True
+        self.behind: bytes | None = None
         self.private_taken = False
 
     async def run(self) -> None:
@@ -152,7 +182,7 @@ class Fill:
             self._tell(Failed(error))
         finally:
             if self.lease is not None:
-                self._room.table.settle(self.lease, outcome)
+                self.room.table.settle(self.lease, outcome)
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
 
     def leave(self) -> None:
@@ -166,36 +196,52 @@ class Fill:
     def _tell(self, found: Found) -> None:
         if not self.found.done():
             if self.lease is not None:
-                self._room.table.head_known(self.lease)
+                self.room.table.head_known(self.lease)
             self.found.set_result(found)
+
+    async def _ask(self, validating: tuple[StoredResponse, ...]) -> tuple[Fetched, Route]:
+        """Send it by the first route that takes it."""
+        order = self.order
+        for route in order.routes[:-1]:
+            try:
+                return await route.upstream.fetch(route.build(validating), None, order.on_interim), route
+            except UpstreamFault as fault:
+                if fault.proxy_status not in NOTHING_SENT:
+                    raise
+        route = order.routes[-1]
+        return await route.upstream.fetch(route.build(validating), order.body, order.on_interim), route
 
     async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:
         order = self.order
-        request_time = self._room.clock.now()
-        fetched = await order.upstream.fetch(order.build(validating), None, order.on_interim)
-        now = self._room.clock.now()
-        head = response_from_origin(fetched.head, order.rules, now)
+        fetched, route = await self._ask(validating)
+        head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
+        head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
+        if order.on_head is not None:
+            await order.on_head(head)
+        if order.relay is not None:
+            return self._relay(order.relay, head, fetched)
         verdict = decide_fill(
             order.request,
             head,
             validating=validating,
             variants_held=order.variants_held,
-            request_time=UnixSeconds(request_time),
-            response_time=UnixSeconds(now),
+            request_time=fetched.timings.sent,
+            response_time=fetched.timings.answered,
             rules=order.rules,
             key=order.key,
-            body_id=self._room.new_body_id(),
+            body_id=self.room.new_body_id(),
             fallback=order.fallback,
+            content_length=_content_length(head),
         )
         match verdict:
             case Store(stored, because):
                 return await self._store(stored, because, head, fetched)
             case Freshen(pairs, selected, because):
                 fetched.body.abort()
-                if not self._is_tainted:
+                if not self.is_tainted:
                     for old, new in pairs:
-                        self._room.store.freshen(old, new)
-                self._tell(FromStore(selected, because, head.status))
+                        self.room.store.freshen(old, new)
+                self._tell(FromStore(selected, because, head.status, self.behind))
                 return Outcome.COMPLETE
             case ServeStaleInstead(stored, because):
                 fetched.body.abort()
@@ -208,26 +254,35 @@ class Fill:
                 return await self._fetch(())
             case Relay(because, forget):
                 for gone in forget:
-                    self._room.store.forget_one(gone)
+                    self.room.store.forget_one(gone)
                 return self._relay(because, head, fetched)
             case _ as never:
                 assert_never(never)
 
     @property
-    def _is_tainted(self) -> bool:
+    def is_tainted(self) -> bool:
+        """True when an invalidation came since the request went out."""
         return self.lease is not None and self.lease.tainted
 
     def _relay(self, because: Because, head: ResponseHead, fetched: Fetched) -> Outcome:
         """An answer that serves its leader only; the others are released at once."""
+        if self.lease is not None and because is not Because.AUTHORIZATION:
+            # Not for Authorization: that is one client's business, the others can still share.
+            until = self.room.clock.mono() + self.order.rules.store.remember_uncacheable
+            self.room.table.remember_uncacheable(self.order.key, until)
         if self.lease is not None:
-            until = self._room.clock.mono() + self.order.rules.store.remember_uncacheable
-            self._room.table.remember_uncacheable(self.order.key, until)
-            self._room.table.settle(self.lease, Outcome.UNCACHEABLE)
+            self.room.table.settle(self.lease, Outcome.UNCACHEABLE)
         if self.has_leader:
-            self._tell(Private(head, fetched, because))
+            self._tell(Private(head, fetched, because, self.behind))
         else:
             fetched.body.abort()
         return Outcome.UNCACHEABLE
+
+    def _is_anothers_large(self, length: int | None) -> bool:
+        """A body too large for memory whose key another worker owns: it comes from there as often as it is asked for."""
+        if self.behind is None or self.room.store.can_spool(self.order.key):
+            return False
+        return length is not None and length > self.room.window
 
     async def _store(
         self, stored: StoredResponse, because: Because, head: ResponseHead, fetched: Fetched
@@ -235,24 +290,42 @@ class Fill:
         rules = self.order.rules
         if isinstance(fetched.framing, UntilClose) and not rules.origin.store_close_delimited:
             return self._relay(Because.CLOSE_DELIMITED, head, fetched)
-        self._room.table.forget_uncacheable(self.order.key)
-        kept = not self._is_tainted
+        length = fetched.framing.size if isinstance(fetched.framing, Length) else None
+        if self._is_anothers_large(length):
+            return self._relay(Because.FORWARDED_TO_OWNER, head, fetched)
+        self.room.table.forget_uncacheable(self.order.key)
+        kept = not self.is_tainted
         because = because if kept else Because.INVALIDATED_MEANWHILE
-        body = FillBody(self._room.window)
+        body = FillBody(self.room.window)
         small = fetched.body.small
         if small is not None:
             stored = replace(stored, body_length=len(small))
             if kept:
-                self._room.store.put(stored, small)
+                self.room.store.put(stored, small)
             if small:
                 body.add(small)
             body.end(fetched.body.trailers)
-            self._tell(Streaming(stored, body, len(small), because, kept))
+            self._tell(Streaming(stored, body, len(small), because, kept, self.behind))
             return Outcome.COMPLETE
-        length = fetched.framing.size if isinstance(fetched.framing, Length) else None
         stored = replace(stored, body_length=length or 0)
-        self._tell(Streaming(stored, body, length, because, kept))
+        self._tell(Streaming(stored, body, length, because, kept, self.behind))
         return await _Inflow(self, stored, body, length, fetched).run()
+
+
+def _apart(head: ResponseHead) -> tuple[ResponseHead, bytes | None]:
+    """A worker's head without its Cache-Status member, and that member (always the last line)."""
+    lines = head.fields.lines
+    for at in range(len(lines) - 1, -1, -1):
+        if lines[at][0].lower() == b"cache-status":
+            fields = Fields(lines[:at] + lines[at + 1 :])
+            return replace(head, fields=fields), lines[at][1]
+    return head, None
+
+
+def _content_length(head: ResponseHead) -> int | None:
+    """Checked by the wire; None when the head has none."""
+    declared = head.fields.get(b"content-length")
+    return None if declared is None else int(declared)
 
 
 class _Inflow:
@@ -311,7 +384,7 @@ class _Inflow:
             self._storing = False
             return
         try:
-            self._spool = await self._fill._room.store.open_spool(self._stored, self._length)
+            self._spool = await self._fill.room.store.open_spool(self._stored, self._length)
         except StoreFault as fault:
             self._lose(fault)
         self._body.spool = self._spool
@@ -319,7 +392,7 @@ class _Inflow:
             self._storing = False
 
     def _lose(self, fault: StoreFault) -> None:
-        self._fill._room.on_store_fault(fault)
+        self._fill.room.on_store_fault(fault)
         self._storing = False
         self._body.lose_spool()
         if self._spool is not None:
@@ -328,20 +401,20 @@ class _Inflow:
 
     async def _last(self, piece: bytes) -> None:
         """The last bytes: the store has the whole before a reader can see its end."""
-        body, room = self._body, self._fill._room
+        body, room = self._body, self._fill.room
         stored = replace(self._stored, body_length=body.size + len(piece))
         may_store = self._storing and stored.body_length <= self._fill.order.rules.store.max_object
         if self._spool is None:
             if piece:
                 body.add(piece)
-            if may_store and not self._fill._is_tainted and body.is_whole_in_memory:
+            if may_store and not self._fill.is_tainted and body.is_whole_in_memory:
                 room.store.put(stored, body.join())
             return
         try:
             await body.flush()
             if piece:
                 await self._spool.append(piece)
-            if may_store and not self._fill._is_tainted:
+            if may_store and not self._fill.is_tainted:
                 await self._spool.finish(stored)
         except StoreFault as fault:
             self._lose(fault)

@@ -46,6 +46,7 @@ class Because(Enum):
     UNCACHEABLE_REMEMBERED = "uncacheable-remembered"
     COOKIE = "cookie"
     UPGRADE = "upgrade"
+    PRECONDITION = "precondition"
     STORE_CORRUPT = "store-corrupt"
     # storing
     STORED = "stored"
@@ -66,6 +67,7 @@ class Because(Enum):
     ORIGIN_ERROR = "origin-error"
     INCOMPLETE = "incomplete"
     STORE_FULL = "store-full"
+    FORWARDED_TO_OWNER = "large-at-owner"
     LOOP = "loop"
     GATEWAY = "gateway"
 
@@ -91,6 +93,7 @@ SENTENCE: dict[Because, str] = {
     Because.UNCACHEABLE_REMEMBERED: "the last response for this URI could not be stored, so requests are not collapsed",
     Because.COOKIE: "the request carries a Cookie and the site bypasses the cache for it",
     Because.UPGRADE: "the request asks for another protocol",
+    Because.PRECONDITION: "the request has a precondition that only the origin may judge (If-Match, If-Unmodified-Since)",
     Because.STORE_CORRUPT: "the stored body failed its check and was dropped",
     Because.STORED: "the response was stored",
     Because.FRESHENED: "a 304 freshened the stored response",
@@ -110,6 +113,7 @@ SENTENCE: dict[Because, str] = {
     Because.ORIGIN_ERROR: "the origin answered with an error",
     Because.INCOMPLETE: "the body ended before it was complete",
     Because.STORE_FULL: "the store refused the body",
+    Because.FORWARDED_TO_OWNER: "the body is large and another worker of this node keeps it",
     Because.LOOP: "this edge stands in the request's CDN-Loop already",
     Because.GATEWAY: "no usable answer came from the origin",
 }

@@ -150,6 +150,15 @@ class Sending:
         An HTTP/1.0 client gets a body of unknown length by close.
         """
         old = request is not None and request.head.minor == 0
+        if reply.ready is not None:
+            tail = (
+                b"Connection: close\r\n\r\n"
+                if not keep
+                else b"Connection: keep-alive\r\n\r\n"
+                if old
+                else b"\r\n"
+            )
+            return reply.ready + tail, False
         framing: Line | None = None
         chunked = False
         if reply.status not in (204, 304) and reply.status >= 200:

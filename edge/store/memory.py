@@ -17,7 +17,7 @@ owns it; nothing here awaits or locks.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from edge.store.eviction import SMALL_SHARE, Policy, Resident, S3Fifo
 
@@ -31,13 +31,14 @@ of the two bytes objects 66, the size 28, and 16 for the allocator. tests/store/
 class Held(Resident, Generic[V]):
     """A stored response in memory. `size` is all it is charged, in bytes; whoever serves it writes `visited = True`."""
 
-    __slots__ = ("body", "identity", "value")
+    __slots__ = ("body", "identity", "ready", "value")
 
     def __init__(self, key: bytes, identity: Hashable, value: V, body: bytes, size: int) -> None:
         super().__init__(key, size)
         self.identity = identity
         self.value = value
         self.body = body
+        self.ready: Any = None  # what edge.replying rendered of it, kept beside it
 
     def __repr__(self) -> str:
         return f"Held({self.key!r}, {self.identity!r}, size={self.size}, visited={self.visited})"

@@ -1,0 +1,296 @@
+"""From a decision to forward to a reply: leading a fill, following one, or passing a request on for one client alone.
+
+Owns: `Fetching` and `Asked`. Rules: a fill runs in a task of its own, detached from whoever asked; a follower looks
+at what the fill found and decides by itself (the same `decide_reuse`) whether it may use that; what is for one
+client alone never reaches another; after a failure a follower tries once more, then it gets the error or what
+stale-if-error leaves it with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from edge.clock import Clock
+from edge.errors import UpstreamFault
+from edge.exchange import Exchange, Reply, Verdict
+from edge.fill.fill import Failed, Fill, FillOrder, FillRoom, Found, FromStore, Private, Streaming
+from edge.fill.table import Alone, Follow, Lead, Lease
+from edge.replying import Replying
+from edge.semantics import key as keys
+from edge.semantics.decide import decide_reuse, stale_usable
+from edge.semantics.decisions import Forward, Serve, ServeStale
+from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
+from edge.semantics.reasons import Because, Forwarded
+from edge.semantics.rules import SiteRules
+from edge.semantics.stored import StoredResponse
+from edge.semantics.validation import CONDITIONALS
+from edge.store.store import Store
+from edge.tasks import TaskOwner
+from edge.tiers import Tiers
+from edge.wire.framing import NO_BODY
+
+GET, HEAD, POST = b"GET", b"HEAD", b"POST"
+MAX_ROUNDS = 4
+"""How often one request may join fills that then do not serve it, before it goes alone."""
+_PARTS = CONDITIONALS | {b"range"}
+OnHead = Callable[[ResponseHead], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request with all that is known of it before the store is asked.
+
+    head: cleaned (what is not in the key is not visible behind us) and canonical.
+    """
+
+    exchange: Exchange
+    head: RequestHead
+    rules: SiteRules
+    key: bytes
+
+
+class Fetching:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        room: FillRoom,
+        tiers: Tiers,
+        replying: Replying,
+        clock: Clock,
+        tasks: TaskOwner,
+    ) -> None:
+        self._store = store
+        self._room = room
+        self._tiers = tiers
+        self._replying = replying
+        self._clock = clock
+        self._tasks = tasks
+
+    # -- for all who wait --
+
+    async def forward(
+        self, asked: Asked, forward: Forward, candidates: Sequence[StoredResponse], attempt: int
+    ) -> Reply | None:
+        """Fetch, or wait for the fetch under way. None: it does not serve this request, look at the store again."""
+        collapse = forward.collapse and asked.rules.collapse and attempt < MAX_ROUNDS
+        match self._join(asked, candidates) if collapse else Alone(remembered=False):
+            case Lead(lease):
+                return await self._lead(asked, forward, self._start(asked, forward, len(candidates), lease))
+            case Follow(lease):
+                try:
+                    return await self._follow(asked, forward, lease, attempt)
+                finally:
+                    self._room.table.leave(lease)
+            case Alone(remembered):
+                if remembered:
+                    if not _PARTS.isdisjoint(asked.head.fields.names()):
+                        return await self.passed_on(asked, forward.fwd, Because.UNCACHEABLE_REMEMBERED)
+                    forward = replace(forward, because=Because.UNCACHEABLE_REMEMBERED)
+                return await self._lead(asked, forward, self._start(asked, forward, len(candidates), None))
+            case _ as never:
+                assert_never(never)
+
+    def refresh(self, asked: Asked, stored: StoredResponse) -> None:
+        """Revalidate in the background; one fill per key and variant."""
+        lease = self._room.table.lead_if_idle(
+            asked.key,
+            _variant(asked, (stored,)),
+            need=0,
+            now=self._clock.mono(),
+            patience=_patience(asked.rules),
+        )
+        if lease is not None:
+            quiet = replace(
+                asked, exchange=Exchange(asked.exchange.request, asked.exchange.peer, asked.exchange.tier)
+            )
+            validating = (stored,) if stored.validators.usable else ()
+            forward = Forward(Forwarded.STALE, Because.STALE_WHILE_REVALIDATE, validating)
+            self._start(quiet, forward, 0, lease).leave()
+
+    def _join(self, asked: Asked, candidates: Sequence[StoredResponse]) -> Lead[Fill] | Follow[Fill] | Alone:
+        """By key, and by variant where the Vary of what is stored tells it."""
+        return self._room.table.join(
+            asked.key,
+            _variant(asked, candidates),
+            need=0,
+            now=self._clock.mono(),
+            patience=_patience(asked.rules),
+        )
+
+    def _start(self, asked: Asked, forward: Forward, held: int, lease: Lease[Fill] | None) -> Fill:
+        """Begin a fill, detached from whoever asked for it."""
+        order = FillOrder(
+            request=asked.head,
+            key=asked.key,
+            rules=asked.rules,
+            routes=self._tiers.routes(asked.exchange, asked.head, asked.rules, asked.key),
+            validating=forward.validating,
+            fallback=forward.fallback,
+            variants_held=held if forward.fwd is Forwarded.VARY_MISS else 0,
+            on_interim=asked.exchange.on_interim,
+        )
+        fill = Fill(order, self._room, lease)
+        if lease is not None:
+            lease.fill = fill
+        self._tasks.spawn(fill.run(), name="fill")
+        return fill
+
+    async def _lead(self, asked: Asked, forward: Forward, fill: Fill) -> Reply | None:
+        try:
+            found = await asyncio.shield(fill.found)
+            if isinstance(found, Private):
+                fill.private_taken = True
+        finally:
+            fill.leave()
+        if isinstance(found, Private) and found.head.status == 200 and _wants_part(asked.head):
+            # The whole was fetched to be stored and may not be: ask again for what the client wants.
+            found.fetched.body.abort()
+            return await self.passed_on(asked, forward.fwd, found.because)
+        return await self._reply(asked, forward, found, collapsed=False)
+
+    async def _follow(self, asked: Asked, forward: Forward, lease: Lease[Fill], attempt: int) -> Reply | None:
+        """Wait for another's fill; None when it does not serve this request."""
+        fill = lease.fill
+        assert fill is not None, f"a lease without its fill: {lease!r}"
+        try:
+            async with asyncio.timeout(_patience(asked.rules)):
+                found = await asyncio.shield(fill.found)
+        except TimeoutError:
+            return None
+        match found:
+            case Private():
+                return await self._lead(asked, forward, self._start(asked, forward, 0, None))
+            case Failed() if forward.fallback is None and attempt == 0:
+                return None
+            case Streaming(stored=stored) | FromStore(stored=stored):
+                if found.because is not Because.STALE_IF_ERROR:
+                    again = decide_reuse(asked.head, (stored,), asked.rules, self._now())
+                    if _is_vary_miss(again):
+                        return None
+                    if not isinstance(again, Serve | ServeStale):
+                        # It must be validated for each request, so it cannot be shared.
+                        return await self._lead(asked, forward, self._start(asked, forward, 0, None))
+                elif not keys.matches(stored.nominated, asked.head, asked.rules.vary):
+                    return None
+            case _:
+                pass
+        return await self._reply(asked, forward, found, collapsed=True)
+
+    # -- for one client alone --
+
+    async def passed_on(
+        self,
+        asked: Asked,
+        fwd: Forwarded,
+        because: Because,
+        on_head: OnHead | None = None,
+        fallback: StoredResponse | None = None,
+    ) -> Reply:
+        """To the origin and back, body, conditionals and range as the client sent them.
+
+        Only the answer to a POST may be stored (RFC 9110 s9.3.3). It ends with the client: an upload that breaks
+        off is never finished for it.
+        """
+        exchange = asked.exchange
+        has_body = exchange.request.framing != NO_BODY and asked.head.method not in (GET, HEAD)
+        order = FillOrder(
+            request=asked.head,
+            key=asked.key,
+            rules=asked.rules,
+            routes=self._tiers.straight(exchange, asked.head, asked.rules),
+            on_interim=exchange.on_interim,
+            on_head=on_head,
+            body=exchange.body if has_body else None,
+            relay=None if asked.head.method == POST and exchange.request.upgrade is None else because,
+        )
+        fill = Fill(order, self._room, None)
+        task = self._tasks.spawn(fill.run(), name="pass")
+        try:
+            found = await asyncio.shield(fill.found)
+            if isinstance(found, Private):
+                fill.private_taken = True
+        finally:
+            if not fill.found.done():
+                task.cancel()
+            fill.leave()
+        forward = Forward(fwd, because, (), collapse=False, fallback=fallback)
+        reply = await self._reply(asked, forward, found, collapsed=False)
+        if reply is None:
+            raise UpstreamFault(
+                "the stored response is gone", proxy_status="proxy_internal_error", status=502
+            )
+        return reply
+
+    # -- the reply --
+
+    async def _reply(self, asked: Asked, forward: Forward, found: Found, *, collapsed: bool) -> Reply | None:
+        """What was found, as a reply; None when it points to a stored body that is gone."""
+        head, rules, tier = asked.head, asked.rules, asked.exchange.tier
+        match found:
+            case Streaming():
+                return self._replying.filled(
+                    head, rules, forward, found, self._now(), collapsed=collapsed, tier=tier
+                )
+            case Private():
+                return self._replying.relayed(head, rules, forward.fwd, found, tier=tier)
+            case FromStore():
+                return await self._from_store(asked, forward, found, collapsed=collapsed)
+            case Failed(error):
+                fallback = forward.fallback
+                if fallback is not None and stale_usable(fallback, self._now()):
+                    stale = FromStore(fallback, Because.STALE_IF_ERROR, 0)
+                    reply = await self._from_store(asked, forward, stale, collapsed=collapsed)
+                    if reply is not None:
+                        return reply
+                verdict = Verdict(rules.name, forward.fwd.value, Because.GATEWAY, detail=error.detail)
+                return self._replying.error(error, verdict, forward.fwd)
+            case _ as never:
+                assert_never(never)
+
+    async def _from_store(
+        self, asked: Asked, forward: Forward, found: FromStore, *, collapsed: bool
+    ) -> Reply | None:
+        source = await self._store.open_body(found.stored)
+        if source is None:
+            return None
+        return self._replying.revalidated(
+            asked.head,
+            asked.rules,
+            forward,
+            found,
+            source,
+            self._now(),
+            collapsed=collapsed,
+            tier=asked.exchange.tier,
+        )
+
+    def _now(self) -> UnixSeconds:
+        return UnixSeconds(self._clock.now())
+
+
+def _variant(asked: Asked, candidates: Sequence[StoredResponse]) -> bytes:
+    """The variant this request asks for by the Vary of what is stored; b"" when that is not known."""
+    vary = candidates[0].head.fields.all(b"vary") if candidates else ()
+    if not vary:
+        return b""
+    nominated = keys.nominate(vary, asked.head, asked.rules.vary)
+    return b"" if nominated is None else keys.variant_digest(nominated)
+
+
+def _patience(rules: SiteRules) -> float:
+    """Seconds a follower waits for a head before another takes over."""
+    return rules.origin.timeouts.connect + rules.origin.timeouts.first_byte
+
+
+def _wants_part(head: RequestHead) -> bool:
+    return not _PARTS.isdisjoint(head.fields.names())
+
+
+def _is_vary_miss(reuse: object) -> bool:
+    return isinstance(reuse, Forward) and reuse.fwd in (Forwarded.VARY_MISS, Forwarded.URI_MISS)

@@ -1,0 +1,214 @@
+"""The node: where semantics, store, fill and purge meet. It knows no web framework and no socket.
+
+Owns: the order of things for one exchange - site, key, look-up, decision, and what the decision asks for. It
+decides nothing itself: `decide_reuse` and `decide_fill` do. A memory hit is answered in `answer_now`, without an
+await; `handle` answers everything. docs/walks.md follows a hit and a miss through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import assert_never
+
+from edge.clock import Clock
+from edge.errors import ClientFault, EdgeError, UpstreamFault
+from edge.exchange import Exchange, Reply, Verdict
+from edge.fetching import MAX_ROUNDS, Asked, Fetching
+from edge.fill.fill import FillRoom
+from edge.replying import Replying
+from edge.semantics import key as keys
+from edge.semantics.decide import decide_head_update, decide_reuse
+from edge.semantics.decisions import Forward, Refuse, Serve, ServeStale
+from edge.semantics.forwarding import cleaned_request, loops
+from edge.semantics.invalidation import SAFE_METHODS, invalidated_targets
+from edge.semantics.message import ResponseHead, UnixSeconds
+from edge.semantics.reasons import Because, Forwarded
+from edge.semantics.rules import CookieRule
+from edge.semantics.stored import StoredResponse
+from edge.semantics.validation import only_for_origin
+from edge.settings.sites import SiteTable
+from edge.store.store import Store
+from edge.tasks import TaskOwner
+from edge.tiers import Tiers
+from edge.wire.framing import Length
+
+GET, HEAD = b"GET", b"HEAD"
+
+
+class Node:
+    """One worker's node. `sites` may be replaced whole at any time; exchanges under way keep what they began with."""
+
+    def __init__(
+        self,
+        *,
+        name: bytes,
+        sites: SiteTable,
+        store: Store,
+        room: FillRoom,
+        tiers: Tiers,
+        clock: Clock,
+        tasks: TaskOwner,
+        max_ranges: int,
+        invalidate_elsewhere: Callable[[Sequence[bytes]], Awaitable[None]],
+    ) -> None:
+        self.name = name
+        self.sites = sites
+        self._store = store
+        self._room = room
+        self._tiers = tiers
+        self._clock = clock
+        self._invalidate_elsewhere = invalidate_elsewhere
+        self._replying = Replying(name, max_ranges)
+        self._fetching = Fetching(
+            store=store, room=room, tiers=tiers, replying=self._replying, clock=clock, tasks=tasks
+        )
+
+    # -- the two ways in --
+
+    def answer_now(self, exchange: Exchange) -> Reply | None:
+        """The reply to a GET or HEAD that a fresh stored response in memory answers; None for everything else."""
+        head = exchange.request.head
+        if head.method not in (GET, HEAD) or b"cdn-loop" in head.fields:
+            return None
+        head = self._tiers.restored(exchange)
+        rules = self.sites.find(head.authority.host)
+        if rules is None:
+            return None
+        head = cleaned_request(head, rules)
+        try:
+            key = keys.primary_key(head.authority, head.target, head.fields, rules.key)
+        except ClientFault:
+            return None
+        group = self._store.in_memory(key)
+        if not group or (rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields):
+            return None
+        reuse = decide_reuse(head, [held.value for held in group], rules, UnixSeconds(self._clock.now()))
+        if type(reuse) is not Serve or only_for_origin(head):
+            return None
+        for held in group:
+            if held.value is reuse.stored:
+                held.visited = True
+                return self._replying.hit(head, rules, reuse, held)
+        return None
+
+    async def handle(self, exchange: Exchange) -> Reply:
+        """The reply to any request; our own errors are replies, too."""
+        verdict = Verdict("-", "-")
+        try:
+            asked = self._ask(exchange)
+            verdict = Verdict(asked.rules.name, "-", Because.GATEWAY)
+            return await self._answer(asked)
+        except EdgeError as error:
+            return self._replying.error(error, verdict)
+
+    def _ask(self, exchange: Exchange) -> Asked:
+        """Site, loop check, bounds, key. Raises ClientFault, UpstreamFault."""
+        head = self._tiers.restored(exchange)
+        rules = self.sites.find(head.authority.host)
+        if rules is None:
+            raise ClientFault("no site has this host name", status=421, proxy_status="destination_not_found")
+        if not exchange.tier and loops(head.fields, self._tiers.cdn_id):
+            raise UpstreamFault("this edge is in CDN-Loop", proxy_status="proxy_loop_detected", status=508)
+        head = cleaned_request(head, rules)
+        framing = exchange.request.framing
+        if isinstance(framing, Length) and framing.size > rules.max_request_body:
+            raise ClientFault("request body too large", status=413)
+        return Asked(
+            exchange, head, rules, keys.primary_key(head.authority, head.target, head.fields, rules.key)
+        )
+
+    async def _answer(self, asked: Asked) -> Reply:
+        head, rules, passed_on = asked.head, asked.rules, self._fetching.passed_on
+        if asked.exchange.request.upgrade is not None:
+            return await passed_on(asked, Forwarded.BYPASS, Because.UPGRADE)
+        if head.method not in (GET, HEAD):
+            on_head = None if head.method in SAFE_METHODS else partial(self._after_unsafe, asked)
+            return await passed_on(asked, Forwarded.METHOD, Because.METHOD_NOT_CACHED, on_head)
+        if only_for_origin(head):
+            return await passed_on(asked, Forwarded.REQUEST, Because.PRECONDITION)
+        if rules.store.cookie is CookieRule.BYPASS and keys.has_unkeyed_cookie(head.fields, rules.key):
+            return await passed_on(asked, Forwarded.BYPASS, Because.COOKIE)
+        for attempt in range(MAX_ROUNDS + 1):
+            reply = await self._round(asked, attempt)
+            if reply is not None:
+                return reply
+        raise UpstreamFault("no fill served this request", proxy_status="proxy_internal_error", status=502)
+
+    # -- GET and HEAD --
+
+    async def _round(self, asked: Asked, attempt: int) -> Reply | None:
+        """Look up, decide, do. None: something changed meanwhile, look again."""
+        candidates = [held.value for held in self._store.in_memory(asked.key)]
+        reuse = decide_reuse(asked.head, candidates, asked.rules, self._now())
+        if isinstance(reuse, Forward | Refuse) and self._store.is_on_disk(asked.key):
+            candidates = await self._store.load(asked.key)
+            reuse = decide_reuse(asked.head, candidates, asked.rules, self._now())
+        match reuse:
+            case Serve():
+                return await self._serve(asked, reuse)
+            case ServeStale(stored=stored):
+                reply = await self._serve(asked, reuse)
+                if reply is not None:
+                    self._fetching.refresh(asked, stored)
+                return reply
+            case Refuse(status, because):
+                fault = ClientFault("nothing usable is stored", status=status)
+                return self._replying.error(fault, Verdict(asked.rules.name, "-", because))
+            case Forward():
+                if asked.head.method == HEAD:
+                    return await self._forward_head(asked, reuse, candidates)
+                return await self._fetching.forward(asked, reuse, candidates, attempt)
+            case _ as never:
+                assert_never(never)
+
+    async def _serve(self, asked: Asked, reuse: Serve | ServeStale) -> Reply | None:
+        """From the store; None when its body turned out to be damaged or gone (it is forgotten)."""
+        source = await self._store.open_body(reuse.stored)
+        if source is None:
+            return None
+        return self._replying.stored(asked.head, asked.rules, reuse, source, tier=asked.exchange.tier)
+
+    async def _forward_head(
+        self, asked: Asked, forward: Forward, candidates: Sequence[StoredResponse]
+    ) -> Reply:
+        """HEAD goes on as it is; its answer may freshen what is stored, or show it to be wrong (RFC 9111 s4.3.5)."""
+
+        async def update(response: ResponseHead) -> None:
+            length = response.fields.get(b"content-length")
+            for old, new in decide_head_update(
+                asked.head,
+                response,
+                candidates,
+                asked.rules,
+                self._now(),
+                content_length=None if length is None else int(length),
+            ):
+                if new is None:
+                    self._store.forget_one(old)
+                else:
+                    self._store.freshen(old, new)
+
+        return await self._fetching.passed_on(asked, forward.fwd, forward.because, update, forward.fallback)
+
+    # -- invalidation --
+
+    async def _after_unsafe(self, asked: Asked, response: ResponseHead) -> None:
+        """RFC 9111 s4.4: what an unsafe method's success makes doubtful is forgotten before the client hears of it.."""
+        await self.invalidate(
+            [
+                keys.uri_key(authority, target, asked.rules.key)
+                for authority, target in invalidated_targets(asked.head, response)
+            ]
+        )
+
+    async def invalidate(self, uris: Sequence[bytes], *, everywhere: bool = True) -> None:
+        """Forget these keys: in the store, in what is under way, and in the other workers of this node."""
+        for key in uris:
+            self._room.table.taint(key)
+            self._store.forget(key)
+        if everywhere and uris:
+            await self._invalidate_elsewhere(uris)
+
+    def _now(self) -> UnixSeconds:
+        return UnixSeconds(self._clock.now())

@@ -1,0 +1,287 @@
+"""From what the node decided to what the client gets.
+
+Owns: `Replying`: the answer's head and body spans (edge.semantics.answer), our member of Cache-Status, Via, the
+site's edits, and the verdict for log and metrics. One method for each way in which a request can be answered. What
+is the same for every hit of a stored response is rendered once and kept beside it (`Held.ready`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from http import HTTPStatus
+
+from edge.errors import ClientFault, EdgeError
+from edge.exchange import BodyStream, Reply, Verdict
+from edge.fill.body import FillBody, FillReader
+from edge.fill.fill import FromStore, Private, Streaming
+from edge.semantics.answer import build_answer
+from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
+from edge.semantics.forwarding import response_to_client, via_line
+from edge.semantics.message import EMPTY, Fields, Line, RequestHead, UnixSeconds
+from edge.semantics.reasons import Because, Forwarded
+from edge.semantics.rules import SiteRules
+from edge.semantics.status import append_cache_status, cache_status_member, hit_member, proxy_status
+from edge.semantics.stored import StoredResponse
+from edge.semantics.validation import CONDITIONALS
+from edge.store.bodies import MemoryBody, StoredBody
+from edge.store.memory import Held
+from edge.streams import JoinedStream
+from edge.wire import render
+
+_SPECIAL = CONDITIONALS | {b"range"}
+_TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
+_NO_STORE: Line = (b"Cache-Control", b"no-store")
+GET = b"GET"
+
+
+class FillSource:
+    """The body of a fill as a source of spans. length: None = not known yet."""
+
+    __slots__ = ("_body", "length")
+
+    def __init__(self, body: FillBody, length: int | None) -> None:
+        self._body = body
+        self.length = length
+
+    @property
+    def at_hand(self) -> bytes | None:
+        """The whole body, when it is here."""
+        return self._body.join() if self._body.ended and self._body.is_whole_in_memory else None
+
+    def stream(self, start: int, stop: int | None) -> FillReader:
+        """Bytes [start, stop) as they come."""
+        return self._body.reader(start, stop)
+
+
+Source = StoredBody | FillSource
+
+
+class Replying:
+    """Replies of one node. name: as in Cache-Status and Via."""
+
+    def __init__(self, name: bytes, max_ranges: int) -> None:
+        self._name = name
+        self._max_ranges = max_ranges
+
+    # -- from the store --
+
+    def hit(self, head: RequestHead, rules: SiteRules, serve: Serve, held: Held[StoredResponse]) -> Reply:
+        """A fresh response in memory. The head is ready but for its Age and ttl."""
+        stored, body = serve.stored, held.body
+        if not _SPECIAL.isdisjoint(head.fields.names()):
+            return self._stored(
+                head, rules, serve, MemoryBody(body), self._hit_member(serve), "hit", tier=False
+            )
+        ready = held.ready
+        if ready is None or ready[0] is not rules:
+            fields = response_to_client(
+                stored.head.fields, rules, via=via_line(self._name, stored.head.minor)
+            )
+            line = (b"Content-Length", b"%d" % len(body)) if stored.head.status not in (204, 304) else None
+            whole = render.response_head(stored.head.status, stored.head.reason, fields.lines, line)
+            ready = held.ready = (rules, whole[:-2], Verdict(rules.name, "hit", Because.FRESH))
+        left = stored.freshness.lifetime - serve.age
+        prefix = b"%bAge: %d\r\nCache-Status: %b\r\n" % (
+            ready[1],
+            int(serve.age),
+            hit_member(self._name, left, serve.because),
+        )
+        status = stored.head.status
+        return Reply(
+            status, b"", EMPTY, body if head.method == GET else None, len(body), ready[2], ready=prefix
+        )
+
+    def stored(
+        self,
+        head: RequestHead,
+        rules: SiteRules,
+        reuse: Serve | ServeStale,
+        source: StoredBody,
+        *,
+        tier: bool,
+    ) -> Reply:
+        """From memory or disk, fresh or stale."""
+        word = "hit" if reuse.because is Because.FRESH else "stale"
+        return self._stored(head, rules, reuse, source, self._hit_member(reuse), word, tier=tier)
+
+    def _hit_member(self, reuse: Serve | ServeStale) -> bytes:
+        return hit_member(self._name, reuse.stored.freshness.lifetime - reuse.age, reuse.because)
+
+    def _stored(
+        self,
+        head: RequestHead,
+        rules: SiteRules,
+        reuse: Serve | ServeStale,
+        source: Source,
+        member: bytes,
+        word: str,
+        *,
+        tier: bool,
+    ) -> Reply:
+        answer = build_answer(head, reuse.stored, reuse.age, _boundary(), self._max_ranges)
+        return self._reply(answer, source, member, rules, Verdict(rules.name, word, reuse.because), tier=tier)
+
+    # -- from a fill --
+
+    def filled(
+        self,
+        head: RequestHead,
+        rules: SiteRules,
+        forward: Forward,
+        found: Streaming,
+        now: UnixSeconds,
+        *,
+        collapsed: bool,
+        tier: bool,
+    ) -> Reply:
+        """A storable answer, while its body may still be coming in."""
+        stored, source = found.stored, FillSource(found.body, found.length)
+        age = stored.freshness.age(now)
+        member = found.behind or cache_status_member(
+            self._name,
+            fwd=forward.fwd,
+            fwd_status=stored.head.status,
+            ttl=stored.freshness.lifetime - age,
+            stored=found.kept,
+            collapsed=collapsed,
+            detail=forward.because if found.kept else found.because,
+        )
+        if found.length is None:
+            # No range and no length of a body whose end is not known.
+            head = replace(head, fields=head.fields.without((b"range", b"if-range")))
+        else:
+            stored = replace(stored, body_length=found.length)
+        answer = build_answer(head, stored, age, _boundary(), self._max_ranges)
+        verdict = Verdict(
+            rules.name, forward.fwd.value, forward.because, stored=found.kept, collapsed=collapsed
+        )
+        return self._reply(answer, source, member, rules, verdict, tier=tier)
+
+    def revalidated(
+        self,
+        head: RequestHead,
+        rules: SiteRules,
+        forward: Forward,
+        found: FromStore,
+        source: StoredBody,
+        now: UnixSeconds,
+        *,
+        collapsed: bool,
+        tier: bool,
+    ) -> Reply:
+        """A stored response that the next tier vouched for (304), or that stands in for an error."""
+        freshness = found.stored.freshness
+        age = freshness.age(now)
+        is_stale = found.because is Because.STALE_IF_ERROR
+        member = found.behind or cache_status_member(
+            self._name,
+            fwd=forward.fwd,
+            fwd_status=found.status or None,
+            ttl=freshness.lifetime - age,
+            stored=not is_stale,
+            collapsed=collapsed,
+            detail=found.because if is_stale else forward.because,
+        )
+        answer = build_answer(head, found.stored, age, _boundary(), self._max_ranges)
+        word = "stale" if is_stale else forward.fwd.value
+        because = found.because if is_stale else forward.because
+        verdict = Verdict(rules.name, word, because, stored=not is_stale, collapsed=collapsed)
+        return self._reply(answer, source, member, rules, verdict, tier=tier)
+
+    def relayed(
+        self, head: RequestHead, rules: SiteRules, fwd: Forwarded, found: Private, *, tier: bool
+    ) -> Reply:
+        """An answer for this client alone, as it came."""
+        response, fetched = found.head, found.fetched
+        member = found.behind or cache_status_member(
+            self._name, fwd=fwd, fwd_status=response.status, detail=found.because
+        )
+        declared = response.fields.get(b"content-length")
+        length = int(declared) if declared is not None else None
+        small = fetched.body.small
+        body: bytes | BodyStream | None = fetched.body if small is None else small
+        if small is not None and length is None and head.method != b"HEAD":
+            length = len(small)
+        if head.method == b"HEAD" or response.status in (204, 304):
+            body = None
+        fields = self._outgoing(response.fields, rules, member, response.minor, tier=tier)
+        verdict = Verdict(rules.name, fwd.value, found.because)
+        reply = Reply(response.status, response.reason, fields, body, length, verdict)
+        if fetched.tunnel is not None:
+            reply.tunnel, reply.body, reply.length = fetched.tunnel, None, None
+        return reply
+
+    # -- our own --
+
+    def error(self, fault: EdgeError, verdict: Verdict, fwd: Forwarded | None = None) -> Reply:
+        """An error of ours.
+
+        A client learns the type of the fault; its detail only where the fault is the client's.
+        """
+        shown = fault.detail if isinstance(fault, ClientFault) else None
+        phrase = _PHRASES.get(fault.status, "Error")
+        text = f"{fault.status} {phrase}\n" if shown is None else f"{fault.status} {phrase}: {shown}\n"
+        body = text.encode()
+        member = cache_status_member(self._name, fwd=fwd, detail=verdict.because or b"error")
+        lines: tuple[Line, ...] = (
+            _TEXT,
+            _NO_STORE,
+            (b"Cache-Status", member),
+            (
+                b"Proxy-Status",
+                proxy_status(
+                    self._name, fault.proxy_status.encode(), None if shown is None else shown.encode()
+                ),
+            ),
+        )
+        return Reply(fault.status, phrase.encode(), Fields(lines), body, len(body), verdict)
+
+    # -- what all have in common --
+
+    def _outgoing(self, fields: Fields, rules: SiteRules, member: bytes, minor: int, *, tier: bool) -> Fields:
+        via = None if tier else via_line(self._name, minor)
+        return append_cache_status(response_to_client(fields, rules, via=via, tier=tier), member)
+
+    def _reply(
+        self, answer: Answer, source: Source, member: bytes, rules: SiteRules, verdict: Verdict, *, tier: bool
+    ) -> Reply:
+        head = answer.head
+        fields = self._outgoing(head.fields, rules, member, head.minor, tier=tier)
+        length: int | None = answer.length
+        body: bytes | BodyStream | None
+        if answer.spans is None:
+            body = source.at_hand
+            length = source.length if body is None else len(body)
+            if body is None:
+                body = source.stream(0, source.length)  # type: ignore[arg-type]  # only a fill has no length
+        elif not answer.spans:
+            body = b"" if head.status in (412, 416) else None
+            if head.status == 304 or (source.length is None and not isinstance(body, bytes)):
+                length = None
+        else:
+            body = _spans(answer, source)
+        return Reply(head.status, head.reason, fields, body, length, verdict)
+
+
+def _spans(answer: Answer, source: Source) -> bytes | BodyStream:
+    """The spans of a 206, with what stands between them."""
+    spans, whole = answer.spans, source.at_hand
+    assert spans, answer
+    preambles = answer.preambles or (b"",) * len(spans)
+    if whole is not None:
+        parts = [
+            preamble + whole[start:stop] for preamble, (start, stop) in zip(preambles, spans, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 and not answer.closing else b"".join((*parts, answer.closing))
+    streams = [source.stream(start, stop) for start, stop in spans]
+    if len(streams) == 1 and not answer.preambles:
+        return streams[0]
+    return JoinedStream(preambles, streams, answer.closing)
+
+
+def _boundary() -> bytes:
+    return b"perigee-%b" % secrets.token_hex(12).encode()
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}

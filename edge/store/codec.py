@@ -1,0 +1,201 @@
+"""A stored response's head as bytes, for the disk, and its cost in memory. PURE.
+
+Owns: `encode`, `decode`, `resident_bytes`. Rules: versioned, length-prefixed, no pickle and no evaluation of
+anything; what cannot be decoded to the last byte is `ValueError` (a record of another version is dropped, not
+guessed at). The digest around it is the disk tier's.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from edge.semantics.message import Fields, ResponseHead, UnixSeconds
+from edge.semantics.stored import Freshness, LifetimeSource, Nominated, StoredResponse, Validators
+
+VERSION: Final = 1
+_FIXED = struct.Struct("<BHBdddddddBQQ")
+_SIZE = struct.Struct("<I")
+_SOURCES: Final = tuple(LifetimeSource)
+_SOURCE_NUMBERS: Final = {source: number for number, source in enumerate(_SOURCES)}
+_ABSENT: Final = 0xFFFFFFFF
+
+LINE_BYTES: Final = 290
+"""What a field line costs beyond its bytes: two bytes objects, the pair, its share of the index."""
+RESPONSE_BYTES: Final = 1000
+"""What a StoredResponse costs beyond its lines: its objects and floats."""
+
+
+def encode(stored: StoredResponse) -> bytes:
+    """All of a stored response but its body."""
+    fresh, validators = stored.freshness, stored.validators
+    flags = fresh.must_revalidate | fresh.no_cache << 1 | stored.request_authorized << 2
+    fixed = _FIXED.pack(
+        VERSION,
+        stored.head.status,
+        stored.head.minor,
+        fresh.response_time,
+        fresh.initial_age,
+        fresh.lifetime,
+        fresh.stale_while_revalidate,
+        fresh.stale_if_error,
+        fresh.max_life,
+        validators.date_at,
+        _SOURCE_NUMBERS[fresh.source] << 3 | flags,
+        stored.body_length,
+        stored.fence,
+    )
+    parts = [fixed]
+    last_modified_at = (
+        None if validators.last_modified_at is None else repr(validators.last_modified_at).encode()
+    )
+    for value in (
+        stored.key,
+        stored.body_id,
+        stored.head.reason,
+        validators.etag,
+        validators.last_modified,
+        last_modified_at,
+    ):
+        _put(parts, value)
+    _put_list(parts, [part for pair in stored.nominated for part in pair])
+    _put_list(parts, [part for line in stored.head.fields.lines for part in line])
+    _put_list(parts, stored.selectors)
+    return b"".join(parts)
+
+
+def _put(parts: list[bytes], value: bytes | None) -> None:
+    if value is None:
+        parts.append(_SIZE.pack(_ABSENT))
+    else:
+        parts.append(_SIZE.pack(len(value)))
+        parts.append(value)
+
+
+def _put_list(parts: list[bytes], values: list[bytes] | tuple[bytes, ...] | list[bytes | None]) -> None:
+    parts.append(_SIZE.pack(len(values)))
+    for value in values:
+        _put(parts, value)
+
+
+class _Cursor:
+    """Reads what `_put` wrote."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data = data
+        self._at = at
+
+    def size(self) -> int:
+        try:
+            (size,) = _SIZE.unpack_from(self._data, self._at)
+        except struct.error as error:
+            raise ValueError("the record ends early") from error
+        self._at += _SIZE.size
+        return int(size)
+
+    def optional(self) -> bytes | None:
+        size = self.size()
+        if size == _ABSENT:
+            return None
+        value = self._data[self._at : self._at + size]
+        if len(value) != size:
+            raise ValueError("the record ends early")
+        self._at += size
+        return value
+
+    def value(self) -> bytes:
+        value = self.optional()
+        if value is None:
+            raise ValueError("a part of the record is missing")
+        return value
+
+    def many(self) -> list[bytes | None]:
+        count = self.size()
+        if count > len(self._data):
+            raise ValueError("the record's list is longer than the record")
+        return [self.optional() for _ in range(count)]
+
+    def end(self) -> None:
+        if self._at != len(self._data):
+            raise ValueError("the record goes on behind its end")
+
+
+def decode(data: bytes) -> StoredResponse:
+    """What `encode` made. Raises ValueError for anything else."""
+    if len(data) < _FIXED.size or data[0] != VERSION:
+        raise ValueError("not a record of this version")
+    (
+        _,
+        status,
+        minor,
+        response_time,
+        initial_age,
+        lifetime,
+        while_revalidate,
+        if_error,
+        max_life,
+        date_at,
+        source_flags,
+        body_length,
+        fence,
+    ) = _FIXED.unpack_from(data)
+    cursor = _Cursor(data, _FIXED.size)
+    key, body_id, reason = cursor.value(), cursor.value(), cursor.value()
+    etag, last_modified, modified_text = cursor.optional(), cursor.optional(), cursor.optional()
+    nominated, lines, selectors = cursor.many(), cursor.many(), cursor.many()
+    cursor.end()
+    if source_flags >> 3 >= len(_SOURCES):
+        raise ValueError("unknown source of freshness")
+    freshness = Freshness(
+        response_time=UnixSeconds(response_time),
+        initial_age=initial_age,
+        lifetime=lifetime,
+        source=_SOURCES[source_flags >> 3],
+        stale_while_revalidate=while_revalidate,
+        stale_if_error=if_error,
+        max_life=max_life,
+        must_revalidate=bool(source_flags & 1),
+        no_cache=bool(source_flags & 2),
+    )
+    return StoredResponse(
+        key=key,
+        nominated=_nominated(nominated),
+        head=ResponseHead(status, reason, Fields(_pairs(lines)), minor),
+        freshness=freshness,
+        validators=Validators(
+            etag, last_modified, None if modified_text is None else float(modified_text), date_at
+        ),
+        body_length=body_length,
+        body_id=body_id,
+        request_authorized=bool(source_flags & 4),
+        fence=fence,
+        selectors=tuple(_present(value) for value in selectors),
+    )
+
+
+def _present(value: bytes | None) -> bytes:
+    if value is None:
+        raise ValueError("a part of the record is missing")
+    return value
+
+
+def _pairs(values: list[bytes | None]) -> list[tuple[bytes, bytes]]:
+    if len(values) % 2:
+        raise ValueError("a field without its value")
+    whole = [_present(value) for value in values]
+    return list(zip(whole[::2], whole[1::2], strict=True))
+
+
+def _nominated(values: list[bytes | None]) -> Nominated:
+    if len(values) % 2:
+        raise ValueError("a nominated field without its value")
+    return tuple((_present(name), value) for name, value in zip(values[::2], values[1::2], strict=True))
+
+
+def resident_bytes(stored: StoredResponse) -> int:
+    """What a StoredResponse occupies in memory without its body; tests hold it to the truth."""
+    lines = sum(len(name) * 2 + len(value) + LINE_BYTES for name, value in stored.head.fields.lines)
+    nominated = sum(len(name) + len(value or b"") + 150 for name, value in stored.nominated)
+    return RESPONSE_BYTES + lines + nominated + len(stored.key) + len(stored.body_id)
