@@ -8,28 +8,36 @@ guessed at). The digest around it is the disk tier's.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from math import isnan
 from typing import Final
 
 from edge.semantics.message import Fields, ResponseHead, UnixSeconds
 from edge.semantics.stored import Freshness, LifetimeSource, Nominated, StoredResponse, Validators
 
-VERSION: Final = 1
+VERSION: Final = 2
 _FIXED = struct.Struct("<BHBdddddddBQQ")
 _SIZE = struct.Struct("<I")
+_TIME = struct.Struct("<d")
 _SOURCES: Final = tuple(LifetimeSource)
 _SOURCE_NUMBERS: Final = {source: number for number, source in enumerate(_SOURCES)}
+_FLAG_BITS: Final = 4
 _ABSENT: Final = 0xFFFFFFFF
 
-LINE_BYTES: Final = 290
-"""What a field line costs beyond its bytes: two bytes objects, the pair, its share of the index."""
-RESPONSE_BYTES: Final = 1000
-"""What a StoredResponse costs beyond its lines: its objects and floats."""
+LINE_BYTES: Final = 200
+"""What a field line costs beyond its bytes and the index: three bytes objects, the pair, the index's list."""
+PART_BYTES: Final = 44
+"""What a bytes object and its place in a tuple cost beyond its bytes."""
+RESPONSE_BYTES: Final = 830
+"""What a StoredResponse costs beyond its lines, parts and index: its objects and floats."""
 
 
 def encode(stored: StoredResponse) -> bytes:
     """All of a stored response but its body."""
     fresh, validators = stored.freshness, stored.validators
-    flags = fresh.must_revalidate | fresh.no_cache << 1 | stored.request_authorized << 2
+    flags = (
+        fresh.must_revalidate | fresh.no_cache << 1 | stored.request_authorized << 2 | fresh.immutable << 3
+    )
     fixed = _FIXED.pack(
         VERSION,
         stored.head.status,
@@ -41,21 +49,19 @@ def encode(stored: StoredResponse) -> bytes:
         fresh.stale_if_error,
         fresh.max_life,
         validators.date_at,
-        _SOURCE_NUMBERS[fresh.source] << 3 | flags,
+        _SOURCE_NUMBERS[fresh.source] << _FLAG_BITS | flags,
         stored.body_length,
         stored.fence,
     )
     parts = [fixed]
-    last_modified_at = (
-        None if validators.last_modified_at is None else repr(validators.last_modified_at).encode()
-    )
+    modified_at = validators.last_modified_at
     for value in (
         stored.key,
         stored.body_id,
         stored.head.reason,
         validators.etag,
         validators.last_modified,
-        last_modified_at,
+        None if modified_at is None else _TIME.pack(modified_at),
     ):
         _put(parts, value)
     _put_list(parts, [part for pair in stored.nominated for part in pair])
@@ -72,7 +78,7 @@ def _put(parts: list[bytes], value: bytes | None) -> None:
         parts.append(value)
 
 
-def _put_list(parts: list[bytes], values: list[bytes] | tuple[bytes, ...] | list[bytes | None]) -> None:
+def _put_list(parts: list[bytes], values: Sequence[bytes | None]) -> None:
     parts.append(_SIZE.pack(len(values)))
     for value in values:
         _put(parts, value)
@@ -126,53 +132,60 @@ def decode(data: bytes) -> StoredResponse:
     """What `encode` made. Raises ValueError for anything else."""
     if len(data) < _FIXED.size or data[0] != VERSION:
         raise ValueError("not a record of this version")
-    (
-        _,
-        status,
-        minor,
-        response_time,
-        initial_age,
-        lifetime,
-        while_revalidate,
-        if_error,
-        max_life,
-        date_at,
-        source_flags,
-        body_length,
-        fence,
-    ) = _FIXED.unpack_from(data)
+    _, status, minor, *times, date_at, marks, body_length, fence = _FIXED.unpack_from(data)
+    if not (100 <= status <= 999 and minor in (0, 1)):
+        raise ValueError("not the status line of a response")
     cursor = _Cursor(data, _FIXED.size)
     key, body_id, reason = cursor.value(), cursor.value(), cursor.value()
-    etag, last_modified, modified_text = cursor.optional(), cursor.optional(), cursor.optional()
+    etag, last_modified, modified_at = cursor.optional(), cursor.optional(), cursor.optional()
     nominated, lines, selectors = cursor.many(), cursor.many(), cursor.many()
     cursor.end()
-    if source_flags >> 3 >= len(_SOURCES):
-        raise ValueError("unknown source of freshness")
-    freshness = Freshness(
-        response_time=UnixSeconds(response_time),
-        initial_age=initial_age,
-        lifetime=lifetime,
-        source=_SOURCES[source_flags >> 3],
-        stale_while_revalidate=while_revalidate,
-        stale_if_error=if_error,
-        max_life=max_life,
-        must_revalidate=bool(source_flags & 1),
-        no_cache=bool(source_flags & 2),
-    )
     return StoredResponse(
         key=key,
         nominated=_nominated(nominated),
         head=ResponseHead(status, reason, Fields(_pairs(lines)), minor),
-        freshness=freshness,
-        validators=Validators(
-            etag, last_modified, None if modified_text is None else float(modified_text), date_at
-        ),
+        freshness=_freshness(times, marks),
+        validators=Validators(etag, last_modified, _time(modified_at), _number(date_at)),
         body_length=body_length,
         body_id=body_id,
-        request_authorized=bool(source_flags & 4),
+        request_authorized=bool(marks & 4),
         fence=fence,
         selectors=tuple(_present(value) for value in selectors),
     )
+
+
+def _freshness(times: list[float], marks: int) -> Freshness:
+    """times: as packed, response_time to max_life. marks: source and flags."""
+    if marks >> _FLAG_BITS >= len(_SOURCES):
+        raise ValueError("unknown source of freshness")
+    response_time, initial_age, lifetime, while_revalidate, if_error, max_life = map(_number, times)
+    return Freshness(
+        response_time=UnixSeconds(response_time),
+        initial_age=initial_age,
+        lifetime=lifetime,
+        source=_SOURCES[marks >> _FLAG_BITS],
+        stale_while_revalidate=while_revalidate,
+        stale_if_error=if_error,
+        max_life=max_life,
+        must_revalidate=bool(marks & 1),
+        no_cache=bool(marks & 2),
+        immutable=bool(marks & 8),
+    )
+
+
+def _number(value: float) -> float:
+    # Compared with NaN nothing is stale: such a response would be served for ever.
+    if isnan(value):
+        raise ValueError("not a number of seconds")
+    return value
+
+
+def _time(packed: bytes | None) -> float | None:
+    if packed is None:
+        return None
+    if len(packed) != _TIME.size:
+        raise ValueError("not a time")
+    return _number(_TIME.unpack(packed)[0])
 
 
 def _present(value: bytes | None) -> bytes:
@@ -196,6 +209,20 @@ def _nominated(values: list[bytes | None]) -> Nominated:
 
 def resident_bytes(stored: StoredResponse) -> int:
     """What a StoredResponse occupies in memory without its body; tests hold it to the truth."""
-    lines = sum(len(name) * 2 + len(value) + LINE_BYTES for name, value in stored.head.fields.lines)
-    nominated = sum(len(name) + len(value or b"") + 150 for name, value in stored.nominated)
-    return RESPONSE_BYTES + lines + nominated + len(stored.key) + len(stored.body_id)
+    lines = stored.head.fields.lines
+    fields = sum(2 * len(name) + len(value) + LINE_BYTES for name, value in lines)
+    nominated = sum(len(name) + len(value or b"") + 3 * PART_BYTES for name, value in stored.nominated)
+    selectors = sum(len(selector) + PART_BYTES for selector in stored.selectors)
+    validators = len(stored.validators.etag or b"") + len(stored.validators.last_modified or b"")
+    parts = len(stored.key) + len(stored.body_id) + validators
+    return RESPONSE_BYTES + fields + _index_bytes(len(lines)) + nominated + selectors + parts
+
+
+def _index_bytes(lines: int) -> int:
+    """What the table of a dictionary of so many names occupies: powers of two, two thirds full."""
+    if not lines:
+        return 0
+    slots = 8
+    while slots * 2 // 3 < lines:
+        slots *= 2
+    return slots + 24 * (slots * 2 // 3)
