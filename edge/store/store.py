@@ -83,6 +83,11 @@ class Store:
             await self._writing.aclose()
         self._readers.shutdown(wait=True)
 
+    async def tend(self) -> None:
+        """Let the disk put itself in order; to be called about once a second."""
+        if self._writing is not None:
+            await self._writing.tend()
+
     # -- look-ups --
 
     def in_memory(self, key: bytes) -> tuple[Held[StoredResponse], ...]:

@@ -116,6 +116,19 @@ class WriteBehind:
         """Until nothing waits (for tests and for closing)."""
         await self._idle.wait()
 
+    async def tend(self) -> None:
+        """Housekeeping in the writing thread: room, touches, orphans; a disk that failed is tried again."""
+
+        def blocking() -> None:
+            if not self._disk.is_open:
+                self._disk.open()
+            self._disk.tend()
+
+        try:
+            await self.run(blocking)
+        except StoreFault as fault:
+            self._on_fault(fault)
+
     @property
     def waiting_bytes(self) -> int:
         """Body bytes that wait to be written."""
@@ -187,7 +200,6 @@ class WriteBehind:
                 self._put(puts)
             else:
                 self._one(batch[0])
-            self._disk.tend()
         except StoreFault as fault:
             self._writes.of("disk", "failed").value += len(batch)
             return [fault]

@@ -1,0 +1,276 @@
+"""One worker: every part of a node, put together on one event loop.
+
+Owns: `Worker`, the only place that knows all parts; what starts, in which order it stops, and what new settings
+change. A worker is a complete node with its own memory tier and fill table; the disk tier is shared, each key has
+one owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.errors import StoreFault, UpstreamFault
+from edge.fill.fill import FillRoom
+from edge.fill.pool import OriginPool
+from edge.fill.resolver import Resolver, ResolverSettings
+from edge.fill.table import FillTable
+from edge.fill.upstream import Upstream
+from edge.measures import Measures
+from edge.node import Node
+from edge.semantics.rules import OriginAddress, OriginRules, SiteRules, Timeouts
+from edge.semantics.stored import StoredResponse
+from edge.server.access_log import AccessLog
+from edge.server.listener import Answers, Listener
+from edge.server.peers import PeerAnswers, Peers
+from edge.settings.node import NodeSettings
+from edge.store.disk import DiskTier
+from edge.store.disk_limits import DiskLimits
+from edge.store.memory import MemoryTier
+from edge.store.store import Store
+from edge.tasks import TaskOwner
+from edge.tiers import Tiers
+
+log = logging.getLogger(__name__)
+
+FILL_WINDOW_BYTES = 1024 * 1024
+"""Bytes of one incoming body held in memory; beyond it the body goes through a file [nginx proxy_max_temp_file_size]..
+
+"""
+WRITE_BEHIND_BYTES = 64 * 1024 * 1024
+TEND_SECONDS = 1.0
+BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=60.0, between_bytes=60.0)
+
+
+def owner_of(key: bytes, count: int) -> int:
+    """Which of `count` workers owns a key (a digest, so its first bytes are spread evenly)."""
+    return int.from_bytes(key[:4], "big") % count
+
+
+class Worker:
+    """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        *,
+        index: int,
+        count: int,
+        run_dir: Path,
+        listen_sockets: Sequence[socket.socket],
+        admin_socket: Path,
+        tier_socket_of: Callable[[int], Path],
+    ) -> None:
+        self.settings = settings
+        self.index = index
+        self.run_dir = run_dir
+        self.admin_socket = admin_socket
+        self.clock = SystemClock()
+        self.measures = Measures()
+        self._count = count
+        self._sockets = tuple(listen_sockets)
+        self._tier_socket_of = tier_socket_of
+        self._tasks = TaskOwner(f"worker {index}")
+        self._origins: dict[int, tuple[SiteRules, Upstream]] = {}
+        self._store_fault: str | None = None
+        self._listeners: list[Listener] = []
+        self._is_started = False
+        self._body_names = itertools.count()
+        self._body_prefix = secrets.token_bytes(8)
+
+    # -- start --
+
+    async def start(self) -> None:
+        """Open the store, join the other workers, accept connections. Raises EdgeError, OSError."""
+        settings = self.settings
+        self.access_log = AccessLog(settings.log, self.clock, self.measures)
+        self._names = Resolver(_resolver_settings(settings), self.clock, self.measures)
+        self._pool = OriginPool(self.clock, self._names, self.measures, limits=settings.limits)
+        self.store = self._make_store()
+        await self.store.open()
+        name = settings.name.encode()
+        peers = Peers(
+            [self._peer(other) for other in range(self._count) if other != self.index],
+            self.measures,
+        )
+        room = FillRoom(
+            table=FillTable(),
+            store=self.store,
+            clock=self.clock,
+            window=FILL_WINDOW_BYTES,
+            new_body_id=self._new_body_id,
+            on_store_fault=self._note_store_fault,
+        )
+        tiers = Tiers(
+            name=name,
+            cdn_id=name,
+            trusted=settings.trusted_proxies,
+            index=self.index,
+            owner_of=lambda key: owner_of(key, self._count),
+            workers=[self._peer(other) for other in range(self._count)] if self._count > 1 else (),
+            origin_of=self._origin_of,
+        )
+        self.node = Node(
+            name=name,
+            sites=settings.sites,
+            store=self.store,
+            room=room,
+            tiers=tiers,
+            clock=self.clock,
+            tasks=self._tasks,
+            max_ranges=settings.limits.ranges,
+            invalidate_elsewhere=peers.invalidate,
+        )
+        self._listen()
+        self._tasks.spawn(self._tend(), name="tend")
+        self._is_started = True
+
+    def _make_store(self) -> Store:
+        settings = self.settings
+        memory: MemoryTier[StoredResponse] = MemoryTier(settings.memory.capacity, settings.memory.max_object)
+        disk = None
+        if settings.disk.capacity is not None:
+            disk = DiskTier(
+                settings.data_dir / "cache",
+                settings.disk.capacity // self._count,
+                owns=self._owns,
+                limits=DiskLimits(inline_bytes=settings.disk.inline, durable=settings.disk.fsync),
+            )
+        store = Store(
+            memory,
+            disk,
+            measures=self.measures,
+            write_behind_bytes=WRITE_BEHIND_BYTES,
+            owns=self._owns,
+            on_fault=self._note_store_fault,
+        )
+        self._watch(memory, disk)
+        return store
+
+    def _watch(self, memory: MemoryTier[StoredResponse], disk: DiskTier | None) -> None:
+        """Gauges are read on scrape."""
+        measures = self.measures
+        measures.stored_bytes.of("memory").source = lambda: memory.used_bytes
+        measures.stored_limit_bytes.of("memory").value = memory.capacity_bytes
+        measures.stored_responses.of("memory").source = lambda: memory.objects
+        if disk is not None:
+            measures.stored_bytes.of("disk").source = lambda: disk.used_bytes
+            measures.stored_limit_bytes.of("disk").value = (self.settings.disk.capacity or 0) // self._count
+            measures.stored_responses.of("disk").source = lambda: len(disk)
+
+    def _listen(self) -> None:
+        settings = self.settings
+        peer_socket = self._bind_tier_socket()
+        answering: list[tuple[socket.socket, Answers, bool]] = [(sock, self.node, False) for sock in self._sockets]
+        answering.append((peer_socket, PeerAnswers(self.node), True))
+        for sock, node, is_tier in answering:
+            listener = Listener(
+                sock,
+                node,
+                node_name=settings.name.encode(),
+                limits=settings.limits,
+                clock=self.clock,
+                measures=self.measures,
+                tasks=self._tasks,
+                recorder=self.access_log.of_tier() if is_tier else self.access_log,
+                tier=is_tier,
+            )
+            listener.start()
+            self._listeners.append(listener)
+
+    def _bind_tier_socket(self) -> socket.socket:
+        path = self._tier_socket_of(self.index)
+        path.unlink(missing_ok=True)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen(1024)
+        return sock
+
+    def _peer(self, index: int) -> Upstream:
+        address = OriginAddress(b"http", b"unix:" + str(self._tier_socket_of(index)).encode(), 0)
+        return self._pool.upstream(
+            OriginRules(origins=(address,), timeouts=BETWEEN_WORKERS, max_connections=4096)
+        )
+
+    def _origin_of(self, rules: SiteRules) -> Upstream:
+        known = self._origins.get(id(rules))
+        if known is None or known[0] is not rules:
+            known = self._origins[id(rules)] = (rules, self._pool.upstream(rules.origin))
+        return known[1]
+
+    def _owns(self, key: bytes) -> bool:
+        return owner_of(key, self._count) == self.index
+
+    def _new_body_id(self) -> bytes:
+        return self._body_prefix + next(self._body_names).to_bytes(8, "big")
+
+    # -- life --
+
+    async def _tend(self) -> None:
+        """What is done once a second: the clock follows the wall, the disk puts itself in order."""
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            step = self.clock.discipline()
+            if step is not None:
+                log.warning("the wall clock was stepped by %.1f s; ages follow slowly", step)
+            await self.store.tend()
+
+    def _note_store_fault(self, fault: StoreFault) -> None:
+        if self._store_fault != fault.detail:
+            log.error("store: %s", fault.detail)
+        self._store_fault = fault.detail
+
+    def readiness(self) -> tuple[bool, dict[str, object]]:
+        """Whether requests should be sent here, and why not.
+
+        A disk that fails is told, and does not make us unready.
+        """
+        disk = self.store.disk if self._is_started else None
+        detail: dict[str, object] = {
+            "started": self._is_started,
+            "draining": any(listener.draining for listener in self._listeners),
+            "disk": "off" if disk is None else "open" if disk.is_open else "failed",
+            "store_fault": self._store_fault,
+            "sites": len(self.settings.sites),
+        }
+        return self._is_started and not detail["draining"], detail
+
+    def apply(self, settings: NodeSettings) -> None:
+        """Take new sites and limits; exchanges under way end as they began."""
+        self.settings = settings
+        self.node.sites = settings.sites
+        self._origins.clear()
+        for listener in self._listeners:
+            listener.limits = settings.limits
+
+    async def drain(self, seconds: float) -> int:
+        """Stop accepting, finish what is under way. Returns how many connections were cut."""
+        public = self._listeners[:-1]
+        return sum(await asyncio.gather(*(listener.drain(seconds) for listener in public)))
+
+    async def aclose(self) -> None:
+        """Stop all parts; what waits to be written is written."""
+        for listener in self._listeners:
+            await listener.drain(0)
+        await self._tasks.aclose()
+        await self._pool.aclose()
+        await self._names.aclose()
+        await self.store.aclose()
+        await self.access_log.aclose()
+
+
+def _resolver_settings(settings: NodeSettings) -> ResolverSettings:
+    said = settings.resolver
+    return ResolverSettings(
+        nameservers=tuple(map(str, said.nameservers)), min_ttl=said.min_ttl, max_ttl=said.max_ttl
+    )
+
+
+__all__ = ["UpstreamFault", "Worker", "owner_of"]
