@@ -21,6 +21,9 @@ from edge.settings.schema import Schema, Setting
 MAX_FILE_BYTES = 1024 * 1024
 """A site is a few KB; a thousand of them in one file still fit."""
 
+MAX_LINE_BYTES = 16 * 1024
+"""Twice the longest field value. The parser takes time that is quadratic in the parts of one dotted key."""
+
 _WORDS = re.compile("[._-]")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -52,6 +55,16 @@ def parse(file: str, data: bytes) -> Document:
         raise SettingsFault(
             [Problem(file, None, "", "the file is too large", f"allowed: {MAX_FILE_BYTES} bytes")]
         )
+    for number, text_line in enumerate(data.split(b"\n"), 1):
+        if len(text_line) > MAX_LINE_BYTES:
+            long = Problem(
+                file,
+                number,
+                "",
+                "the line is too long",
+                f"allowed: {MAX_LINE_BYTES} bytes; arrays may be broken",
+            )
+            raise SettingsFault([long])
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -17,6 +17,9 @@ from collections.abc import Mapping
 
 from edge.settings.problems import Path, Step
 
+MAX_DEPTH = 16
+"""Steps of a path that are kept; what is deeper is found with what is around it. Time is linear in the text so."""
+
 _TRIVIA = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
 _STRING = re.compile(
@@ -95,7 +98,7 @@ class _Scanner:
 
     def _note(self, path: Path, offset: int) -> None:
         line = bisect_right(self._newlines, offset - 1) + 1
-        for end in range(1, len(path) + 1):
+        for end in range(1, min(len(path), MAX_DEPTH) + 1):
             self._places.setdefault(path[:end], line)
 
     def _keys(self) -> tuple[str, ...]:
@@ -117,7 +120,7 @@ class _Scanner:
     def _resolved(self, keys: tuple[str, ...]) -> Path:
         """The path of a table header: within an array of tables, its last element is meant."""
         path: Path = ()
-        for key in keys:
+        for key in keys[:MAX_DEPTH]:
             path = (*path, key)
             index = self._arrays.get(path)
             if index is not None:
@@ -136,7 +139,7 @@ class _Scanner:
         keys = self._keys()
         if not keys:
             return
-        path: Path = (*table, *keys)
+        path: Path = (*table, *keys)[:MAX_DEPTH]
         self._note(path, start)
         self._skip(_BLANK)
         if self._took("="):
@@ -181,7 +184,7 @@ class _Scanner:
             else:
                 around[-1] = (outer, index + 1)
                 steps = (index + 1,)
-            path: Path = (*outer, *steps)
+            path: Path = (*outer, *steps)[:MAX_DEPTH]
             self._note(path, start)
             return path
         return None

@@ -1,0 +1,75 @@
+"""A host finds its site: the exact name, the longest wildcard, the one that takes every host."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.semantics.rules import SiteRules
+from edge.settings.sites import NO_SITES, SiteTable
+
+TABLE = SiteTable(
+    [
+        SiteRules(name="exact", hostnames=(b"www.example.org", b"a.b.example.org")),
+        SiteRules(name="wide", hostnames=(b"*.example.org",)),
+        SiteRules(name="narrow", hostnames=(b"*.b.example.org",)),
+        SiteRules(name="address", hostnames=(b"192.0.2.1", b"[2001:db8::1]")),
+    ]
+)
+EVERY = SiteTable([*TABLE, SiteRules(name="every")])
+
+
+@pytest.mark.parametrize(
+    "host, name",
+    [
+        (b"www.example.org", "exact"),
+        (b"a.b.example.org", "exact"),
+        (b"x.example.org", "wide"),
+        (b"b.example.org", "wide"),
+        (b"x.y.example.org", "wide"),
+        (b"c.b.example.org", "narrow"),
+        (b"d.c.b.example.org", "narrow"),
+        (b"192.0.2.1", "address"),
+        (b"[2001:db8::1]", "address"),
+        (b"example.org", None),
+        (b"notexample.org", None),
+        (b".example.org", None),
+        (b"", None),
+        (b"org", None),
+    ],
+)
+def test_a_host_finds_its_site(host: bytes, name: str | None):
+    found = TABLE.find(host)
+    assert (found.name if found else None) == name
+    every = EVERY.find(host)
+    assert every is not None
+    assert every.name == (name or "every")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_host(host: bytes):
+    assert EVERY.find(host) is not None
+
+
+def test_without_sites_there_is_none():
+    assert NO_SITES.find(b"www.example.org") is None
+    assert not NO_SITES
+
+
+def test_a_host_in_two_sites_is_our_mistake():
+    site = SiteRules(hostnames=(b"a.org",))
+    with pytest.raises(AssertionError):
+        SiteTable([site, site])
+    with pytest.raises(AssertionError):
+        SiteTable([SiteRules(), SiteRules()])
+
+
+def test_a_table_is_what_its_sites_are():
+    assert SiteTable(list(TABLE)) == TABLE
+    assert TABLE != EVERY
+    named = TABLE.named("wide")
+    assert named is not None
+    assert named.hostnames == (b"*.example.org",)
+    assert TABLE.named("nobody") is None
+    assert "narrow" in repr(TABLE)
