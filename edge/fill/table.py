@@ -8,7 +8,7 @@ Rules:
 * A lease can be joined while its outcome may still serve the joiner: not once it is tainted (an invalidation or a
   purge came after its request went out), not when its fence lies below what the joiner needs, not when its head is
   overdue, not beyond the bound on followers. A lease that can't be joined is replaced; it lives on for those
-  already aboard.
+  already aboard, and can still be tainted until its owner settles it.
 * UNCACHEABLE is remembered for a while: its requests are not collapsed, or they would queue behind each other
   (Varnish: hit-for-miss; Pingora: cacheability predictor).
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Generic, TypeVar
 
 F = TypeVar("F")
@@ -88,6 +89,9 @@ class FillTable(Generic[F]):
     max_followers: int = 10_000
     max_remembered: int = 65_536
     _leases: dict[bytes, dict[bytes, Lease[F]]] = field(default_factory=dict)
+    """Those that may be found: by key and variant."""
+    _running: dict[bytes, set[Lease[F]]] = field(default_factory=dict)
+    """Those whose owner may still store something: by key."""
     _uncacheable: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
     _number: int = 0
 
@@ -112,17 +116,25 @@ class FillTable(Generic[F]):
             return None
         return self._open(key, variant, need, now + patience)
 
+    def lead_alone(self, key: bytes, *, fence: int) -> Lease[F]:
+        """A lease that nobody can join, for who goes alone: an invalidation must reach what he may store, too."""
+        self._number += 1
+        lease: Lease[F] = Lease(key, b"", self._number, fence, inf)
+        self._running.setdefault(key, set()).add(lease)
+        return lease
+
     def _open(self, key: bytes, variant: bytes, fence: int, head_due: float) -> Lease[F]:
         self._number += 1
         lease: Lease[F] = Lease(key, variant, self._number, fence, head_due)
         self._leases.setdefault(key, {})[variant] = lease
+        self._running.setdefault(key, set()).add(lease)
         return lease
 
     def _is_joinable(self, lease: Lease[F], need: int, now: float) -> bool:
         if lease.tainted or lease.fence < need:
             return False
         if not lease.has_head and now > lease.head_due:
-            self.settle(lease, Outcome.TIMED_OUT)
+            self._end(lease, Outcome.TIMED_OUT)
             return False
         return True
 
@@ -136,7 +148,18 @@ class FillTable(Generic[F]):
         lease.has_head = True
 
     def settle(self, lease: Lease[F], outcome: Outcome) -> bool:
-        """End a lease. True when this was its end, False when it had ended before (then nothing changes)."""
+        """The owner ends his lease and stores nothing from here on.
+
+        True when this was its end, False when it had ended before (then its outcome stays).
+        """
+        running = self._running.get(lease.key)
+        if running is not None:
+            running.discard(lease)
+            if not running:
+                del self._running[lease.key]
+        return self._end(lease, outcome)
+
+    def _end(self, lease: Lease[F], outcome: Outcome) -> bool:
         if lease.outcome is not None:
             return False
         lease.outcome = outcome
@@ -149,10 +172,10 @@ class FillTable(Generic[F]):
 
     def taint(self, key: bytes) -> int:
         """An invalidation of `key` came: what is under way is neither stored nor joined. How many there were."""
-        variants = self._leases.get(key, {})
-        for lease in variants.values():
+        running = self._running.get(key, ())
+        for lease in running:
             lease.tainted = True
-        return len(variants)
+        return len(running)
 
     def remember_uncacheable(self, key: bytes, until: float) -> None:
         """Do not collapse `key` before `until` (monotonic seconds). The oldest key is forgotten beyond the bound."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -220,5 +221,5 @@ class FillTableModel(RuleBasedStateMachine):
         assert not self.table._uncacheable
 
 
-TestFillTable = FillTableModel.TestCase
+TestFillTable = pytest.mark.slow(FillTableModel.TestCase)
 TestFillTable.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
