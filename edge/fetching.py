@@ -277,10 +277,8 @@ class Fetching:
 def _variant(asked: Asked, candidates: Sequence[StoredResponse]) -> bytes:
     """The variant this request asks for by the Vary of what is stored; b"" when that is not known."""
     vary = candidates[0].head.fields.all(b"vary") if candidates else ()
-    if not vary:
-        return b""
-    nominated = keys.nominate(vary, asked.head, asked.rules.vary)
-    return b"" if nominated is None else keys.variant_digest(nominated)
+    nominated = keys.nominate(vary, asked.head, asked.rules.vary, asked.rules.key)
+    return keys.variant_digest(nominated) if nominated else b""
 
 
 def _patience(rules: SiteRules) -> float:

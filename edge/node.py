@@ -77,7 +77,7 @@ class Node:
             return None
         head = cleaned_request(head, rules)
         try:
-            key = keys.primary_key(head.authority, head.target, head.fields, rules.key)
+            key = keys.primary_key(head.authority, head.target, rules.key)
         except ClientFault:
             return None
         group = self._store.in_memory(key)
@@ -114,9 +114,7 @@ class Node:
         framing = exchange.request.framing
         if isinstance(framing, Length) and framing.size > rules.max_request_body:
             raise ClientFault("request body too large", status=413)
-        return Asked(
-            exchange, head, rules, keys.primary_key(head.authority, head.target, head.fields, rules.key)
-        )
+        return Asked(exchange, head, rules, keys.primary_key(head.authority, head.target, rules.key))
 
     async def _answer(self, asked: Asked) -> Reply:
         head, rules, passed_on = asked.head, asked.rules, self._fetching.passed_on
@@ -197,7 +195,7 @@ class Node:
         """RFC 9111 s4.4: what an unsafe method's success makes doubtful is forgotten before the client hears of it.."""
         await self.invalidate(
             [
-                keys.uri_key(authority, target, asked.rules.key)
+                keys.primary_key(authority, target, asked.rules.key)
                 for authority, target in invalidated_targets(asked.head, response)
             ]
         )

@@ -101,7 +101,7 @@ def explain(fetch: Fetch, rules: SiteRules) -> Explanation:
     """What a shared cache under `rules` makes of `fetch`. Raises BadTarget for a target that is refused."""
     request, response = fetch.request, fetch.response
     directives = response_directives(response.fields)
-    key = primary_key(request.authority, request.target, request.fields, rules.key)
+    key = primary_key(request.authority, request.target, rules.key)
     freshness = compute_freshness(
         request,
         response,
@@ -111,7 +111,7 @@ def explain(fetch: Fetch, rules: SiteRules) -> Explanation:
         rules=rules,
         key=key,
     )
-    nominated = nominate(response.fields.all(b"vary"), request, rules.vary)
+    nominated = nominate(response.fields.all(b"vary"), request, rules.vary, rules.key)
     validators = parse_validators(response, fetch.response_time)
     because = may_store(request, response, directives, freshness, validators, rules)
     if because is Because.STORED and nominated is None:

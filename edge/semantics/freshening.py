@@ -126,7 +126,7 @@ def _judged(exchange: _Exchange, key: bytes, body_id: bytes) -> StoredResponse |
     because = may_store(request, response, directives, freshness, validators, rules, exchange.content_length)
     if because is not Because.STORED:
         return because
-    nominated = nominate(response.fields.all(b"vary"), request, rules.vary)
+    nominated = nominate(response.fields.all(b"vary"), request, rules.vary, rules.key)
     if nominated is None:
         return Because.VARY_STAR
     return StoredResponse(
@@ -254,7 +254,7 @@ def _renominated(
         return old.nominated
     if not _is_for(old, exchange):
         return None
-    return nominate(vary, exchange.request, exchange.rules.vary)
+    return nominate(vary, exchange.request, exchange.rules.vary, exchange.rules.key)
 
 
 def _retired(old: StoredResponse) -> StoredResponse:

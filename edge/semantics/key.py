@@ -22,7 +22,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from edge.errors import ClientFault
-from edge.semantics.message import EMPTY, Authority, Fields, RequestHead
+from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.rules import KeyRules, QueryRule, VaryNormal, VaryRules
 from edge.semantics.stored import Nominated
 from edge.semantics.syntax import is_token
@@ -34,6 +34,8 @@ NO_VARIANT = b"\0" * VARIANT_BYTES
 
 MAX_NOMINATED = 32
 """Field names one Vary may nominate; a response with more counts as `*`. [Real ones name at most six.]"""
+
+NO_KEY = KeyRules()
 
 _CACHED_VALUE = 256  # bytes; longer values are normalised each time, so that the caches below stay small
 
@@ -88,39 +90,38 @@ def _parameter_name(parameter: bytes) -> bytes:
     return parameter.partition(b"=")[0]
 
 
-def primary_key(authority: Authority, target: bytes, request_fields: Fields, rules: KeyRules) -> bytes:
-    """The 32-byte key of a request: scheme, host, port, canonical target, and the site's key headers and cookies.
+def primary_key(authority: Authority, target: bytes, rules: KeyRules) -> bytes:
+    """The 32-byte key of a URI: scheme, host, port, canonical target, and what the site's rule for keys is.
 
-    target: raw or canonical. Raises BadTarget as `canonical_target` does.
+    The *values* of key headers and cookies are in the variant (`nominate`), as if every response named them in Vary: so a
+    URI has one key, and to forget that key forgets whatever was stored for it. target: raw or canonical. Raises
+    BadTarget as `canonical_target` does.
     """
     target = canonical_target(target, rules)
     scheme, host = authority.scheme, authority.host
     origin = b"%d:%b%d:%b%d:" % (len(scheme), scheme, len(host), host, authority.port)
     named = b"%b%d:%b" % (origin, len(target), target)
     if rules.headers or rules.cookies:
-        named += _request_parts(request_fields, rules)
+        named += b"".join([b"%d:%b" % (len(name), name) for name, _ in _key_names(rules)])
     return blake2b(named, digest_size=KEY_BYTES).digest()
 
 
-def uri_key(authority: Authority, target: bytes, rules: KeyRules) -> bytes:
-    """The key of a URI whatever the request fields, for selectors of purge and invalidation.
-
-    Equal to `primary_key` for sites without key headers and cookies.
-    """
-    if not (rules.headers or rules.cookies):
-        return primary_key(authority, target, EMPTY, rules)
-    return primary_key(authority, target, EMPTY, KeyRules(query=rules.query, query_names=rules.query_names))
+_KEY_HEADER, _KEY_COOKIE = b":h:", b":c:"
+"""What a key header and a key cookie are called among nominated fields; no field name has a colon."""
 
 
-def _request_parts(fields: Fields, rules: KeyRules) -> bytes:
-    """Key headers line by line and key cookies value by value, with their names and counts."""
-    parts: list[bytes] = []
-    for kind, names in ((b"h", rules.headers), (b"c", rules.cookies)):
-        for name in names:
-            values = fields.all(name) if kind == b"h" else cookie_values(fields, name)
-            parts.append(b"%b%d:%b%d:" % (kind, len(name), name, len(values)))
-            parts.extend([b"%d:%b" % (len(value), value) for value in values])
-    return b"".join(parts)
+@lru_cache(maxsize=1024)
+def _key_names(rules: KeyRules) -> tuple[tuple[bytes, None], ...]:
+    """The site's key headers and cookies by their names among nominated fields, sorted."""
+    names = [_KEY_HEADER + name for name in rules.headers] + [_KEY_COOKIE + name for name in rules.cookies]
+    return tuple((name, None) for name in sorted(names))
+
+
+def _key_value(name: bytes, fields: Fields) -> bytes | None:
+    """The lines of a key header, or the values of a key cookie, so that no two lists of them look the same."""
+    bare = name[len(_KEY_HEADER) :]
+    values = fields.all(bare) if name.startswith(_KEY_HEADER) else cookie_values(fields, bare)
+    return b"".join([b"%d:%b" % (len(value), value) for value in values]) if values else None
 
 
 def cookie_pairs(fields: Fields) -> list[bytes]:
@@ -148,8 +149,10 @@ def has_unkeyed_cookie(fields: Fields, rules: KeyRules) -> bool:
     return any(pair.partition(b"=")[0] not in rules.cookies for pair in cookie_pairs(fields))
 
 
-def nominate(vary_values: Iterable[bytes], request: RequestHead, rules: VaryRules) -> Nominated | None:
-    """The Vary of a response resolved against its request. None: it can never match a later request.
+def nominate(
+    vary_values: Iterable[bytes], request: RequestHead, rules: VaryRules, key: KeyRules = NO_KEY
+) -> Nominated | None:
+    """The Vary of a response, and the site's key, resolved against its request. None: it can never match a later one.
 
     vary_values: the response's Vary lines. None for `*` anywhere in them, and - stricter than RFC 9111 s4.1, which does
     not say - for a member that is no field name and for more than MAX_NOMINATED names: what selected the response is
@@ -166,6 +169,8 @@ def nominate(vary_values: Iterable[bytes], request: RequestHead, rules: VaryRule
             names.add(name)
     if len(names) > MAX_NOMINATED:
         return None
+    if key.headers or key.cookies:
+        names.update(name for name, _ in _key_names(key))
     return tuple((name, _normal_value(name, request.fields, rules)) for name in sorted(names))
 
 
@@ -205,6 +210,8 @@ def variant_digest(nominated: Nominated) -> bytes:
 
 def _normal_value(name: bytes, fields: Fields, rules: VaryRules) -> bytes | None:
     """What is compared for one nominated field: None when the request has no such field."""
+    if name.startswith(b":"):
+        return _key_value(name, fields)
     value = fields.combined(name)
     if value is None:
         return None

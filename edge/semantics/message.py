@@ -46,7 +46,7 @@ class Fields:
         """From parts that a parser built in one pass; both must say the same and are owned by the result."""
         made = cls.__new__(cls)
         made.lines = lines
-        made._index = index
+        made._index = index  # noqa: SLF001  # its own
         return made
 
     def get(self, name: bytes) -> bytes | None:

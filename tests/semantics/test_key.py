@@ -12,8 +12,10 @@ from edge.semantics.key import (
     cookie_values,
     has_unkeyed_cookie,
     keyed_cookies,
+    matches,
+    nominate,
     primary_key,
-    uri_key,
+    variant_digest,
 )
 from edge.semantics.message import EMPTY, Authority, Fields, Line, RequestHead
 from edge.semantics.rules import KeyRules, QueryRule, VaryRules
@@ -84,7 +86,7 @@ def test_a_target_is_kept_byte_for_byte(target):
 
 
 def test_targets_that_differ_in_one_byte_have_different_keys():
-    assert len({primary_key(HERE, target, EMPTY, PLAIN) for target in KEPT}) == len(KEPT)
+    assert len({primary_key(HERE, target, PLAIN) for target in KEPT}) == len(KEPT)
 
 
 ALLOW_A = KeyRules(query=QueryRule.ALLOW, query_names=frozenset((b"a",)))
@@ -113,7 +115,7 @@ QUERIES = [
 @pytest.mark.parametrize(("rules", "target", "canonical"), QUERIES)
 def test_the_query_is_cut_to_the_sites_rule(rules, target, canonical):
     assert canonical_target(target, rules) == canonical
-    assert primary_key(HERE, target, EMPTY, rules) == primary_key(HERE, canonical, EMPTY, rules)
+    assert primary_key(HERE, target, rules) == primary_key(HERE, canonical, rules)
 
 
 TARGETS = st.lists(
@@ -129,7 +131,7 @@ def test_making_a_target_canonical_twice_changes_nothing(target, query, names):
     except BadTarget:
         return
     assert canonical_target(once, rules) == once
-    assert primary_key(HERE, once, EMPTY, rules) == primary_key(HERE, target, EMPTY, rules)
+    assert primary_key(HERE, once, rules) == primary_key(HERE, target, rules)
 
 
 # --- primary keys ----------------------------------------------------------------------------------------------------
@@ -144,13 +146,21 @@ TUPLES = st.tuples(
 def test_two_keys_are_equal_only_when_every_part_is(one, other):
     rules = KeyRules(headers=(b"x", b"y"))
 
-    def key(parts: tuple[bytes, bytes, int, bytes, list[bytes], list[bytes]]) -> bytes:
+    def key(parts: tuple[bytes, bytes, int, bytes, list[bytes], list[bytes]]) -> tuple[bytes, bytes]:
         scheme, host, port, target, xs, ys = parts
         fields = Fields([*((b"X", x) for x in xs), *((b"Y", y) for y in ys)])
-        return primary_key(Authority(scheme, host, port), b"/" + target.replace(b".", b""), fields, rules)
+        here = Authority(scheme, host, port)
+        path = b"/" + target.replace(b".", b"")
+        return primary_key(here, path, rules), variant(here, fields, rules)
 
     same = all(a == b or (i == 3 and a.replace(b".", b"") == b.replace(b".", b"")) for i, (a, b) in enumerate(zip(one, other, strict=True)))  # fmt: skip
     assert (key(one) == key(other)) is same
+
+
+def variant(here: Authority, fields: Fields, rules: KeyRules) -> bytes:
+    nominated = nominate((), RequestHead(b"GET", here, b"/", fields), VaryRules(), rules)
+    assert nominated is not None
+    return variant_digest(nominated)
 
 
 BY_HEADER = KeyRules(headers=(b"x-device",))
@@ -175,21 +185,34 @@ SAME = [
 
 @pytest.mark.parametrize(("rules", "one", "other"), DIFFERENT)
 def test_what_the_site_keys_on_tells_requests_apart(rules, one, other):
-    assert primary_key(HERE, b"/", Fields(one), rules) != primary_key(HERE, b"/", Fields(other), rules)
+    assert variant(HERE, Fields(one), rules) != variant(HERE, Fields(other), rules)
 
 
 @pytest.mark.parametrize(("rules", "one", "other"), SAME)
 def test_what_the_site_does_not_key_on_does_not(rules, one, other):
-    assert primary_key(HERE, b"/", Fields(one), rules) == primary_key(HERE, b"/", Fields(other), rules)
+    assert variant(HERE, Fields(one), rules) == variant(HERE, Fields(other), rules)
 
 
-def test_the_key_of_a_uri_is_the_key_of_a_site_without_key_headers():
-    assert uri_key(HERE, b"/a", PLAIN) == primary_key(HERE, b"/a", Fields([(b"X", b"1")]), PLAIN)
-    assert uri_key(HERE, b"/a", BY_HEADER) == uri_key(HERE, b"/a", PLAIN)
-    assert uri_key(HERE, b"/a?x", KeyRules(query=QueryRule.NONE, cookies=(b"c",))) == uri_key(
-        HERE, b"/a", PLAIN
+def test_a_uri_has_one_key_whatever_the_request_carries():
+    """What is forgotten by URI is forgotten for every value of the key headers and cookies."""
+    one, other = (
+        RequestHead(b"GET", HERE, b"/a", Fields([(b"X-Device", device)])) for device in (b"a", b"b")
     )
-    assert uri_key(HERE, b"/a", BY_HEADER) != primary_key(HERE, b"/a", EMPTY, BY_HEADER)
+    nominated = nominate((), one, VaryRules(), BY_HEADER)
+    assert nominated == ((b":h:x-device", b"1:a"),)
+    assert matches(nominated, one, VaryRules())
+    assert not matches(nominated, other, VaryRules())
+
+
+def test_what_was_stored_under_another_rule_is_not_found():
+    """Else a site that begins to key on a header would serve one client's response to all."""
+    assert primary_key(HERE, b"/a", BY_HEADER) != primary_key(HERE, b"/a", PLAIN)
+
+
+def test_key_and_vary_are_nominated_together():
+    request = RequestHead(b"GET", HERE, b"/a", Fields([(b"X-Device", b"a"), (b"Foo", b"1")]))
+    nominated = nominate([b"Foo"], request, VaryRules(), BY_HEADER)
+    assert nominated == ((b":h:x-device", b"1:a"), (b"foo", b"1"))
 
 
 def test_cookies_are_read_from_every_line():

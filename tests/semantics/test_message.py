@@ -35,7 +35,7 @@ def test_fields_are_values():
     assert Fields(SOME.lines) == SOME
     assert hash(Fields(SOME.lines)) == hash(SOME)
     assert SOME != EMPTY
-    assert SOME != SOME.lines
+    assert SOME.lines != SOME
 
 
 def test_taking_lines_away_leaves_the_rest():
