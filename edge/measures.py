@@ -202,6 +202,11 @@ class Measures:
             help="Lines not written since the writer fell behind; log: access or application.",
             labels=("log",),
         )
+        self.worker_restarts = registry.counter(
+            "perigee_worker_restarts_total",
+            unit="restarts",
+            help="Worker processes that ended unasked and were replaced.",
+        ).of()
         self.workers = registry.gauge(
             "perigee_workers", unit="processes", help="Worker processes in this answer."
         ).of()

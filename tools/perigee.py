@@ -36,8 +36,14 @@ DataDir = Annotated[str | None, typer.Option(help="What is kept on disk (default
 Workers = Annotated[str | None, typer.Option(help="Worker processes (default: one per core).")]
 Config = Annotated[Path | None, typer.Option(help="Node file (TOML).", metavar="FILE")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
-LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
-LogFormat = Annotated[str, typer.Option(help="How the application's log looks: text or json.")]
+LogLevel = Annotated[
+    str | None,
+    typer.Option(help="debug, info, warning or error (default: log.level of the file, else info)."),
+]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(help="How the application's log looks: text or json (default: log.form, else text)."),
+]
 
 
 @app.command()
@@ -50,8 +56,8 @@ def run(
     workers: Workers = None,
     config: Config = None,
     node: Annotated[str | None, typer.Option(help="This node's name.")] = None,
-    log_level: LogLevel = "info",
-    log_format: LogFormat = "text",
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Run an edge: in front of one origin (--origin), or as a file says (--config)."""
     from edge.settings.node import Overrides

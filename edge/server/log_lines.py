@@ -188,9 +188,7 @@ def former(form: str) -> Former:
     if form == "json":
         return as_json
     parts = pieces(form)
-    template = b"".join(
-        text.encode().replace(b"%", b"%%") + (b"%b" if name else b"") for text, name in parts
-    )
+    template = b"".join(text.encode().replace(b"%", b"%%") + (b"%b" if name else b"") for text, name in parts)
     values = tuple(_VALUES[name] for _, name in parts if name)
 
     def own(ended: Ended) -> bytes:

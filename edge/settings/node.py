@@ -114,6 +114,8 @@ class NodeSettings:
     data_dir: Path = Path("var/perigee")
     workers: int | None = None
     """None = as many as the machine has cores."""
+    drain: float = 30.0
+    """How long exchanges under way may take to end once the node is told to stop."""
     trusted_proxies: tuple[Network, ...] = ()
     """Peers whose X-Forwarded-* and Forwarded are believed."""
     limits: Limits = DEFAULT_LIMITS

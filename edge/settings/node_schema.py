@@ -86,6 +86,13 @@ _NODE = (
         restart=True,
     ),
     Setting(
+        "node.drain",
+        Duration(0, HOUR),
+        "drain",
+        "How long requests under way may take to end after SIGTERM; what is left then is cut. Give whoever kills the "
+        "process (systemd, a container's runtime) a longer patience.",
+    ),
+    Setting(
         "node.trusted_proxies",
         ListOf(NetworkRange(), 1000),
         "trusted_proxies",

@@ -1,0 +1,158 @@
+"""The admin address of a node: metrics, health, and who serves.
+
+Owns: `Admin`, which the supervisor serves. Rules: it answers for all workers as one; it only tells, and tells no secret; a
+worker that does not answer in time is said to be silent, and never makes the whole answer wait longer. It has no
+password: `node.admin` is for loopback or a private network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import cast
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+
+from edge.metrics import CONTENT_TYPE, Snapshot, exposition
+from edge.server.keeper import Seen
+from edge.server.totals import Totals
+from edge.server.worker_admin import MAX_BODY_BYTES
+
+ASK_SECONDS = 2.0
+"""How long a worker may take to answer; a load balancer's own patience is rarely below three."""
+
+SUPERVISORS_OWN = ("perigee_workers", "perigee_worker_restarts_total", "perigee_reloads_total")
+"""What a worker knows nothing of."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the supervisor knows. complaint: of the settings, None = those in the files are in force."""
+
+    workers: Sequence[Seen]
+    draining: bool
+    complaint: str | None
+    loaded: float
+    """Unix seconds at which the settings in force were read."""
+
+
+def perigee_version() -> str:
+    """Of the installed package; "unknown" where it runs from a folder."""
+    try:
+        return version("perigee")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Admin:
+    """state: what is known now. socket_of: where a worker answers. own: the supervisor's snapshot."""
+
+    def __init__(
+        self,
+        state: Callable[[], State],
+        socket_of: Callable[[int], Path],
+        own: Callable[[], Snapshot],
+        totals: Totals,
+    ) -> None:
+        self._state = state
+        self._socket_of = socket_of
+        self._own = own
+        self._totals = totals
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on listening sockets, which belong to the server from now on."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.add_routes(
+            [
+                web.get("/metrics", self.metrics),
+                web.get("/livez", self.alive),
+                web.get("/readyz", self.ready),
+                web.get("/healthz", self.ready),
+                web.get("/workers", self.workers),
+                web.get("/version", self.version),
+            ]
+        )
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=15.0
+        )
+        await self._runner.setup()
+        for sock in sockets:
+            await web.SockSite(self._runner, sock).start()
+
+    async def aclose(self) -> None:
+        """End it; any number of times."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def alive(self, _request: web.Request) -> web.Response:
+        """The supervisor runs, and its loop turns. That workers do is for /readyz."""
+        return web.Response(text="alive\n")
+
+    async def version(self, _request: web.Request) -> web.Response:
+        """Which program this is."""
+        return _json({"perigee": perigee_version(), "python": platform.python_version()})
+
+    async def workers(self, _request: web.Request) -> web.Response:
+        """The processes."""
+        return _json({"workers": [asdict(seen) for seen in self._state().workers]})
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """200 when every worker serves, else 503; the details in either case."""
+        state = self._state()
+        answers = await self._ask("/readyz", [seen.index for seen in state.workers if seen.served])
+        told = [_readiness(seen, answers.get(seen.index)) for seen in state.workers]
+        ready = bool(told) and not state.draining and all(each["ready"] for each in told)
+        settings = {"loaded": state.loaded, "complaint": state.complaint}
+        body = {"ready": ready, "draining": state.draining, "settings": settings, "workers": told}
+        return _json(body, 200 if ready else 503)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """All workers as one, in Prometheus's text format."""
+        served = [seen.index for seen in self._state().workers if seen.served]
+        answers = cast("dict[int, Snapshot]", await self._ask("/snapshot", served))
+        for snapshot in answers.values():
+            for name in SUPERVISORS_OWN:
+                snapshot.pop(name, None)
+        own = {name: family for name, family in self._own().items() if name in SUPERVISORS_OWN}
+        own["perigee_workers"]["cells"][0]["value"] = len(answers)
+        page = exposition(self._totals.together(answers, own))
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+
+    async def _ask(self, target: str, indices: Sequence[int]) -> dict[int, dict[str, object]]:
+        """What each worker answers; those that do not are left out."""
+        answers = await asyncio.gather(*(self._ask_one(target, index) for index in indices))
+        return {index: said for index, said in zip(indices, answers, strict=True) if said is not None}
+
+    async def _ask_one(self, target: str, index: int) -> dict[str, object] | None:
+        connector = UnixConnector(str(self._socket_of(index)), force_close=True)
+        try:
+            async with (
+                ClientSession(connector=connector, timeout=ClientTimeout(total=ASK_SECONDS)) as session,
+                session.get(f"http://worker{target}") as answer,
+            ):
+                said = await answer.json()
+        except (ClientError, TimeoutError, json.JSONDecodeError):
+            return None
+        return said if isinstance(said, dict) else None
+
+
+def _readiness(seen: Seen, said: Mapping[str, object] | None) -> dict[str, object]:
+    told: dict[str, object] = {"index": seen.index, "pid": seen.pid, "ready": False}
+    if seen.pid is None:
+        return {**told, "why": "between two lives"}
+    if not seen.served:
+        return {**told, "why": "it is starting"}
+    if said is None:
+        return {**told, "why": "it does not answer"}
+    return {**told, **said}
+
+
+def _json(body: Mapping[str, object], status: int = 200) -> web.Response:
+    return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,170 @@
+"""One place of a worker: the process that fills it, its successor when it dies, and the sockets that stay.
+
+Owns: `Keeper`. Rules: a worker that dies before it ever served ends the whole start, with its reason (a port or a folder
+that cannot be had will not be had the next time); one that dies later is replaced. Its sockets stay open meanwhile, so
+that nobody is refused; but when its successors keep dying, they are closed until the next try: then new connections go
+to the other workers instead of waiting for one that does not come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.clock import Clock
+from edge.errors import EdgeError
+from edge.metrics import Counter
+from edge.server import sockets
+from edge.server.backoff import Backoff
+from edge.server.orders import Drain, Order, Start
+from edge.server.worker_process import WorkerProcess
+
+PATIENCE_SECONDS = 1.0
+"""How long connections wait in the backlog of a worker that is gone, before they are sent to others."""
+
+_log = logging.getLogger("perigee.supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What can be said of a worker. pid: None between two lives. uptime: seconds."""
+
+    index: int
+    pid: int | None
+    uptime: float
+    restarts: int
+    served: bool
+
+
+class Keeper:
+    """Keeps one worker running.
+
+    start: makes the order for each of its lives. held: its sockets, which belong to the keeper from now on. restarts: the
+    metric. on_end: called when a process of it is gone.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        start: Callable[[], Start],
+        held: Sequence[socket.socket],
+        *,
+        clock: Clock,
+        restarts: Counter,
+        on_end: Callable[[int], None] = lambda _index: None,
+    ) -> None:
+        self.index = index
+        self.restarts = 0
+        self.served = asyncio.Event()
+        """Set when its first process serves."""
+        self._start = start
+        self._held = list(held)
+        self._addresses = [(sock.family, sock.getsockname()) for sock in held]
+        self._clock = clock
+        self._counter = restarts
+        self._on_end = on_end
+        self._backoff = Backoff()
+        self._process: WorkerProcess | None = None
+        self._stopping: Drain | None = None
+        self._wake = asyncio.Event()
+
+    def seen(self) -> Seen:
+        """Now."""
+        process = self._process
+        uptime = 0.0 if process is None else self._clock.mono() - process.since
+        served = process is not None and process.ready.is_set()
+        return Seen(self.index, None if process is None else process.pid, uptime, self.restarts, served)
+
+    def send(self, order: Order) -> None:
+        """Tell the worker, if there is one: the next reads everything anew by itself."""
+        if self._process is not None:
+            self._process.send(order)
+
+    def stop(self, seconds: float) -> None:
+        """End it: drain, and no successor. Again with fewer seconds: sooner."""
+        self._stopping = Drain(seconds)
+        self._wake.set()
+        sockets.close(self._held)
+        self.send(self._stopping)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+
+    async def run(self) -> bool:
+        """Until it is stopped. True = its last process ended by itself, as it should. EdgeError when it never served."""
+        while not self._order_to_end():
+            if not self._renew():
+                await self._pause(0.0)
+                continue
+            process = self._process = await WorkerProcess.spawn(
+                self._start(), self._held, since=self._clock.mono()
+            )
+            for order in self._order_to_end():
+                process.send(order)  # it came while the process was being started
+            code = await self._live(process)
+            self._process = None
+            self._on_end(self.index)
+            if self._order_to_end():
+                return code == 0
+            if not self.served.is_set():
+                raise EdgeError(process.detail or f"worker {self.index} {_said(code)} before it served")
+            self._mourn(process, code)
+            await self._pause(self._clock.mono() - process.since)
+        return True
+
+    def _order_to_end(self) -> tuple[Drain, ...]:
+        """() while it is not to end."""
+        return () if self._stopping is None else (self._stopping,)
+
+    async def _live(self, process: WorkerProcess) -> int:
+        async with asyncio.TaskGroup() as group:
+            ended = group.create_task(process.ended())
+            ready = group.create_task(process.ready.wait())
+            await asyncio.wait((ended, ready), return_when=asyncio.FIRST_COMPLETED)
+            if process.ready.is_set():
+                self.served.set()
+            ready.cancel()
+        return ended.result()
+
+    def _mourn(self, process: WorkerProcess, code: int) -> None:
+        self.restarts += 1
+        self._counter.value += 1
+        _log.error(
+            "worker ended; it is started again",
+            extra={
+                "worker": self.index,
+                "pid": process.pid,
+                "how": _said(code),
+                "detail": process.detail or "",
+            },
+        )
+
+    async def _pause(self, lived: float) -> None:
+        pause = self._backoff.pause(lived)
+        if sockets.SPREADS and pause > PATIENCE_SECONDS:
+            sockets.close(self._held)
+            self._held = []
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _renew(self) -> bool:
+        """Open the sockets again if they had to be closed. False = they cannot be had now."""
+        try:
+            while len(self._held) < len(self._addresses):
+                self._held.append(sockets.join(*self._addresses[len(self._held)]))
+        except OSError as error:
+            _log.error("cannot listen again", extra={"worker": self.index, "error": error.strerror or ""})
+            return False
+        return True
+
+
+def _said(code: int) -> str:
+    return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"

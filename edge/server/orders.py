@@ -1,0 +1,92 @@
+"""What supervisor and worker tell each other. PURE.
+
+Owns: the orders (down), the reports (up), and their form on the line between them: one JSON object a line. Rules: both
+ends are the same version of the same program, so what cannot be read is our own mistake; the end of the line says that
+the other process is gone, which no message has to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+MAX_LINE_BYTES = 1 << 20
+"""A command line and a few numbers; a fault of settings with its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The first order. index: 0 to count - 1. run_dir: for sockets between processes. listen: inherited descriptors.
+
+    command_line: `CommandLine.as_json`.
+    """
+
+    index: int
+    count: int
+    run_dir: str
+    listen: tuple[int, ...]
+    command_line: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the settings anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Open the log files anew: they were renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Accept no more, finish what is under way within `seconds`, and end. A later one replaces it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It cannot start. detail: for the operator."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """It ends now. cut: connections that were not finished in time."""
+
+    cut: int
+
+
+Order = Start | Reload | Reopen | Drain
+Report = Ready | Failed | Drained
+
+_KINDS: dict[str, type[Order | Report]] = {
+    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, Ready, Failed, Drained)
+}
+
+
+def encode(message: Order | Report) -> bytes:
+    """One line."""
+    return json.dumps({"is": type(message).__name__, **asdict(message)}).encode() + b"\n"
+
+
+def decode(line: bytes) -> Order | Report:
+    """The message on one line. ValueError when it is none."""
+    said = json.loads(line)
+    kind = _KINDS.get(said.pop("is", "")) if isinstance(said, dict) else None
+    if kind is None:
+        raise ValueError(f"no message: {line[:200]!r}")
+    if "listen" in said:
+        said["listen"] = tuple(said["listen"])
+    try:
+        return kind(**said)
+    except TypeError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,228 @@
+"""The first process of a node: it holds what outlives workers, and serves no client itself.
+
+Owns: `Supervisor`: the order of a start and of an end, what the signals mean, reloads, and the admin address. Rules:
+* First signal (SIGTERM, SIGINT): no new connections, `node.drain` seconds for what is under way. Second: at once.
+* SIGHUP: settings and log files anew. SIGUSR1: log files only (logrotate). New settings reach a worker only after they
+  were read here without a fault.
+* With one worker it is the same: a crash of it is survived, and no signal or scrape waits for a busy loop.
+* When the supervisor dies, its workers notice by the end of their lines, and drain.
+docs/why/005-processes.md says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.errors import EdgeError
+from edge.measures import Measures
+from edge.server import sockets
+from edge.server.admin import Admin, State
+from edge.server.command_line import CommandLine
+from edge.server.keeper import Keeper
+from edge.server.orders import Order, Reload, Reopen, Start
+from edge.server.run_dir import admin_socket_of, claim
+from edge.server.totals import Totals
+from edge.settings.change import Change
+from edge.settings.node import NodeSettings
+from edge.settings.reload import Reloader
+from edge.tasks import TaskOwner
+
+GRACE_SECONDS = 5.0
+"""What a worker may take beyond the drain, to write what waits to be written."""
+
+SOON_SECONDS = 2.0
+"""What it may take once it was told to end at once."""
+
+_log = logging.getLogger("perigee.supervisor")
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
+
+
+def raise_file_limit() -> None:
+    """As many descriptors as the system lets us have; workers inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its limit infinite and refuses infinity
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Supervisor:
+    """One node. settings: what `command_line` gave. announce: told one line when all workers serve."""
+
+    def __init__(
+        self, command_line: CommandLine, settings: NodeSettings, *, announce: Callable[[str], None]
+    ) -> None:
+        self._command_line = command_line
+        self._announce = announce
+        self._clock = SystemClock()
+        self._measures = Measures()
+        self._totals = Totals()
+        self._keepers: list[Keeper] = []
+        self._stops = 0
+        self._stopped = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._reloader = Reloader(
+            settings, command_line.load, self._apply, clock=self._clock, measures=self._measures
+        )
+
+    @property
+    def settings(self) -> NodeSettings:
+        """Those in force."""
+        return self._reloader.settings
+
+    async def run(self) -> int:
+        """Until a signal ends it. 0 = every worker ended as it should, 1 = one had to be killed or failed.
+
+        EdgeError when it cannot start.
+        """
+        raise_file_limit()
+        async with claim(self.settings.data_dir) as run_dir, TaskOwner("supervisor") as tasks:
+            with self._signals():
+                admin = Admin(
+                    self._state,
+                    lambda index: admin_socket_of(run_dir, index),
+                    self._measures.registry.snapshot,
+                    self._totals,
+                )
+                try:
+                    where = await self._open(run_dir, admin)
+                    return await self._live(tasks, where)
+                finally:
+                    for keeper in self._keepers:
+                        keeper.stop(0.0)
+                        keeper.kill()
+                    await admin.aclose()
+
+    async def _open(self, run_dir: Path, admin: Admin) -> str:
+        """Bind everything, make the keepers; in words, where it is."""
+        settings = self.settings
+        count = settings.workers or cores()
+        groups: list[list[socket.socket]] = [[] for _ in range(count)]
+        admin_at = "off"
+        try:
+            for address in settings.listen:
+                for group, more in zip(groups, await sockets.bind(address, count), strict=True):
+                    group += more
+            if settings.admin is not None:
+                for_admin = (await sockets.bind(settings.admin, 1))[0]
+                admin_at = f"http://{sockets.listening_at(for_admin[0])}"
+                await admin.start(for_admin)
+        except EdgeError:
+            for group in groups:
+                sockets.close(group)
+            raise
+        places = ", ".join(f"http://{sockets.listening_at(sock)}" for sock in groups[0])
+        self._keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
+        workers = "1 worker" if count == 1 else f"{count} workers"
+        return f"serving {places} with {workers}; admin {admin_at}; data in {settings.data_dir}"
+
+    def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
+        def start() -> Start:
+            said = self._command_line.pinned(self.settings).as_json()
+            return Start(index, count, str(run_dir), (), said)
+
+        return Keeper(
+            index,
+            start,
+            held,
+            clock=self._clock,
+            restarts=self._measures.worker_restarts,
+            on_end=self._totals.ended,
+        )
+
+    async def _live(self, tasks: TaskOwner, where: str) -> int:
+        lives = [tasks.spawn(keeper.run(), name=f"worker-{keeper.index}") for keeper in self._keepers]
+        stop = tasks.spawn(self._stopped.wait(), name="stop")
+        serving = tasks.spawn(self._all_serve(), name="start")
+        await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
+        if not stop.done() and serving.done():
+            self._announce(where)
+            tasks.spawn(self._reloader.run(hangup=False), name="reload")
+            await asyncio.wait((stop, *lives), return_when=asyncio.FIRST_COMPLETED)
+        if not stop.done():
+            for life in lives:
+                if life.done():
+                    life.result()  # raises why
+            raise EdgeError("a worker ended unasked")
+        return await self._end(lives)
+
+    async def _all_serve(self) -> None:
+        for keeper in self._keepers:
+            await keeper.served.wait()
+
+    async def _end(self, lives: list[asyncio.Task[bool]]) -> int:
+        """Drain, then sooner if asked again, then kill."""
+        drain = self.settings.drain
+        _log.info("draining", extra={"seconds": drain})
+        for keeper in self._keepers:
+            keeper.stop(drain)
+        async with asyncio.TaskGroup() as group:
+            sooner = group.create_task(self._at_once.wait())
+            ended = group.create_task(asyncio.wait(lives))
+            await asyncio.wait(
+                (sooner, ended), timeout=drain + GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not ended.done():
+                for keeper in self._keepers:
+                    keeper.stop(0.0)
+                await asyncio.wait((ended,), timeout=SOON_SECONDS)
+            for keeper in self._keepers:
+                keeper.kill()
+            await ended
+            sooner.cancel()
+        return 0 if all(life.exception() is None and life.result() for life in lives) else 1
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: lambda: self._tell(Reopen()),
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        if self._stopped.is_set():
+            self._at_once.set()
+        self._stopped.set()
+
+    def _hang_up(self) -> None:
+        self._reloader.request()
+        self._tell(Reopen())
+
+    def _apply(self, settings: NodeSettings, _change: Change) -> None:
+        """The files were read and are good: now the workers."""
+        logging.getLogger().setLevel(settings.log.level.value.upper())
+        self._tell(Reload())
+
+    def _tell(self, order: Order) -> None:
+        for keeper in self._keepers:
+            keeper.send(order)
+
+    def _state(self) -> State:
+        return State(
+            workers=[keeper.seen() for keeper in self._keepers],
+            draining=self._stopped.is_set(),
+            complaint=self._reloader.complaint(),
+            loaded=float(self._measures.settings_loaded.value),
+        )

@@ -1,0 +1,111 @@
+"""One worker process, from its start to its end, as the supervisor sees it.
+
+Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`), not a fork: a forked event loop
+shares its selector with its parent, forked threads are gone while their locks stay held, and memory that is shared after
+a fork is copied soon anyway, since Python writes a count into every object that it reads. A start costs half a second
+of one core instead. What is shared is passed by descriptor: listening sockets and one end of a `Line`.
+
+The signals that mean something to us are blocked while the child starts; it takes them off when it has its handlers, so
+that Ctrl-C, which goes to the whole group, never kills a worker that is not yet ready for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import edge
+from edge.server.control import Line
+from edge.server.orders import Drained, Failed, Order, Ready, Start
+
+SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1))
+
+END_SECONDS = 5.0
+"""How long a process may live on after its line has ended, before it is killed."""
+
+
+class WorkerProcess:
+    """A child that was started. ready: set once it serves. detail: why it could not, None = it did not say."""
+
+    def __init__(self, process: asyncio.subprocess.Process, line: Line, since: float) -> None:
+        self._process = process
+        self._line = line
+        self.since = since
+        self.ready = asyncio.Event()
+        self.detail: str | None = None
+        self.cut = 0
+
+    @classmethod
+    async def spawn(cls, start: Start, sockets: Sequence[socket.socket], *, since: float) -> WorkerProcess:
+        """Start one. sockets: it inherits them; `start.listen` is filled in. since: monotonic seconds now."""
+        ours, its = socket.socketpair()
+        with its:
+            listen = tuple(sock.fileno() for sock in sockets)
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "edge.server.worker_main",
+                    str(its.fileno()),
+                    f"{start.index + 1}/{start.count}",
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(its.fileno(), *listen),
+                    env=_environment(),
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        line = await Line.over(ours)
+        line.send(replace(start, listen=listen))
+        return cls(process, line, since)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def send(self, order: Order) -> None:
+        """Tell it something; harmless when it is gone."""
+        self._line.send(order)
+
+    def kill(self) -> None:
+        """End it at once; harmless when it is gone."""
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def ended(self) -> int:
+        """Wait for its end; its exit code, negative for a signal's number."""
+        try:
+            while (report := await self._line.receive()) is not None:
+                match report:
+                    case Ready():
+                        self.ready.set()
+                    case Failed(detail):
+                        self.detail = detail
+                    case Drained(cut):
+                        self.cut = cut
+                    case _:
+                        raise AssertionError(f"a worker reports {report}")
+            try:
+                return await asyncio.wait_for(self._process.wait(), END_SECONDS)
+            except TimeoutError:
+                self._process.kill()
+                return await self._process.wait()
+        finally:
+            await self._line.aclose()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where our own packages are: `-P` keeps the working folder off the child's path."""
+    environment = dict(os.environ)  # noqa: TID251  # passed on whole; settings are read from it by edge.settings
+    root = str(Path(edge.__file__).parent.parent)
+    path = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = root if not path else os.pathsep.join((root, path))
+    return environment
