@@ -24,6 +24,7 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024
 """Twice the longest field value. The parser takes time that is quadratic in the parts of one dotted key."""
 
+_LONG_LINE = re.compile(rb"[^\n]{%d}" % (MAX_LINE_BYTES + 1))
 _WORDS = re.compile("[._-]")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -55,16 +56,11 @@ def parse(file: str, data: bytes) -> Document:
         raise SettingsFault(
             [Problem(file, None, "", "the file is too large", f"allowed: {MAX_FILE_BYTES} bytes")]
         )
-    for number, text_line in enumerate(data.split(b"\n"), 1):
-        if len(text_line) > MAX_LINE_BYTES:
-            long = Problem(
-                file,
-                number,
-                "",
-                "the line is too long",
-                f"allowed: {MAX_LINE_BYTES} bytes; arrays may be broken",
-            )
-            raise SettingsFault([long])
+    long = _LONG_LINE.search(data)
+    if long is not None:
+        line = data.count(b"\n", 0, long.start()) + 1
+        allowed = f"allowed: {MAX_LINE_BYTES} bytes; arrays may be broken"
+        raise SettingsFault([Problem(file, line, "", "the line is too long", allowed)])
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
