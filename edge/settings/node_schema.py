@@ -14,11 +14,15 @@ from edge.settings.address_kinds import FileName, Listen, NameserverAddress, Net
 from edge.settings.composed import ListOf, Or
 from edge.settings.kinds import Choice, Count, Duration, Flag, Kind, Name, Size, nearest
 from edge.settings.limit_schema import LIMIT_ORDERS, LIMITS
+from edge.settings.log_format import NAMES, BadFormat, pieces
 from edge.settings.node import LogLevel, LogTarget, NodeSettings
 from edge.settings.problems import quoted, refused, shown
 from edge.settings.schema import Order, Schema, Setting
 
 _FORMATS = ("combined", "json")
+
+MAX_FORMAT = 2_000
+"""Characters; every name there is, with labels, is a fifth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +31,25 @@ class AccessFormat(Kind[str]):
 
     def read(self, value: object) -> str:
         """A known form's word, or a format; a format has a name in it, else it is a slip for a word."""
-        if isinstance(value, str) and (
-            value in _FORMATS or (0 < len(value) <= 2000 and value.isprintable() and "{" in value)
-        ):
-            return value
-        hint = nearest(value, list(_FORMATS)) if isinstance(value, str) else ""
-        raise refused(f"{shown(value)} is no format", f"{hint}allowed: {self.allowed()}")
+        text = value if isinstance(value, str) else ""
+        if text in _FORMATS:
+            return text
+        if "{" not in text or len(text) > MAX_FORMAT or not text.isprintable():
+            hint = nearest(text, list(_FORMATS))
+            raise refused(f"{shown(value)} is no format", f"{hint}allowed: {self.allowed()}")
+        try:
+            pieces(text)
+        except BadFormat as fault:
+            wrong, _, instead = str(fault).partition("; ")
+            raise refused(wrong, instead) from None
+        return text
 
     def allowed(self) -> str:
         """Its form."""
-        return '"combined", "json", or a line of up to 2000 characters with {names} in it'
+        return (
+            f'"combined", "json", or a line of up to {MAX_FORMAT} characters with names in it: '
+            + ", ".join(f"{{{name}}}" for name in NAMES)
+        )
 
     def write(self, value: object) -> str:
         """In quotes."""

@@ -53,14 +53,26 @@ def test_every_setting_stands_in_a_table_and_says_why(schema: Schema[Any]):
         assert setting.why.endswith(".")
 
 
-@pytest.mark.parametrize("form", ["combined", "json", '{client} "{request_line}"'])
+@pytest.mark.parametrize("form", ["combined", "json", '{client} "{request}" {{}}'])
 def test_a_format_is_a_known_word_or_has_a_name_in_it(form: str):
     assert AccessFormat().read(form) == form
 
 
-@pytest.mark.parametrize("form", ["jsn", "", "{a}\n", 3, "{" * 2001])
+@pytest.mark.parametrize("form", ["jsn", "", "{time}\n", 3, "{time}" * 400])
 def test_what_is_no_format_is_refused(form: object):
     with pytest.raises(Refused) as refusal:
         AccessFormat().read(form)
     [fault] = refusal.value.faults
     assert ('did you mean "json"' in fault.instead) == (form == "jsn")
+
+
+@pytest.mark.parametrize(
+    "form, wrong",
+    [("{client} {tmie}", "{tmie} is not known"), ("{client} }", "the brace at character 10 has no partner")],
+)
+def test_a_format_with_a_slip_in_it_is_refused_at_the_start(form: str, wrong: str):
+    with pytest.raises(Refused) as refusal:
+        AccessFormat().read(form)
+    [fault] = refusal.value.faults
+    assert fault.wrong == wrong
+    assert fault.instead
