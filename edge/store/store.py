@@ -217,7 +217,9 @@ class Store:
             return None
         variant = variant_digest(stored.nominated)
         writer = await writing.run(lambda: disk.begin(stored.key, variant, length))
-        return DiskSpool(writer, write=writing.run, read=self._read, published=self._published)
+        return DiskSpool(
+            writer, write=writing.run, finish=writing.run, read=self._read, published=self._published
+        )
 
     def _published(self, stored: StoredResponse) -> None:
         """A spooled body replaced what was held under its identity."""
