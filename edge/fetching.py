@@ -83,10 +83,7 @@ class Fetching:
             case Lead(lease):
                 return await self._lead(asked, forward, self._start(asked, forward, len(candidates), lease))
             case Follow(lease):
-                try:
-                    return await self._follow(asked, forward, lease, attempt)
-                finally:
-                    self._room.table.leave(lease)
+                return await self._follow(asked, forward, lease, attempt)
             case Alone(remembered):
                 if remembered:
                     if not _PARTS.isdisjoint(asked.head.fields.names()):
@@ -158,11 +155,16 @@ class Fetching:
         """Wait for another's fill; None when it does not serve this request."""
         fill = lease.fill
         assert fill is not None, f"a lease without its fill: {lease!r}"
+        waiting = self._room.measures.fills_followed
+        waiting.value += 1
         try:
             async with asyncio.timeout(_patience(asked.rules)):
                 found = await asyncio.shield(fill.found)
         except TimeoutError:
             return None
+        finally:
+            waiting.value -= 1
+            self._room.table.leave(lease)
         match found:
             case Private():
                 return await self._lead(asked, forward, self._start(asked, forward, 0, None))
@@ -180,6 +182,7 @@ class Fetching:
                     return None
             case _:
                 pass
+        self._room.measures.collapsed.value += 1
         return await self._reply(asked, forward, found, collapsed=True)
 
     # -- for one client alone --

@@ -117,10 +117,15 @@ class Measures:
             labels=("outcome",),
         )
         self.fills_active = registry.gauge("perigee_fills_active", unit="fills", help="Fills under way.").of()
+        self.fills_followed = registry.gauge(
+            "perigee_fills_followed",
+            unit="requests",
+            help="Requests that wait for the head of a fill of another request.",
+        ).of()
         self.collapsed = registry.counter(
             "perigee_collapsed_requests_total",
             unit="requests",
-            help="Requests that followed a fill of another request instead of going upstream.",
+            help="Requests that a fill of another request answered instead of one of their own.",
         ).of()
         self.fill_buffer_bytes = registry.gauge(
             "perigee_fill_buffer_bytes", unit="bytes", help="Memory held by the buffers of fills under way."

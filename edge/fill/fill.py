@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
 from edge.clock import Clock
@@ -19,6 +19,7 @@ from edge.errors import EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.table import FillTable, Lease, Outcome
 from edge.fill.upstream import BodySource, Fetched, Upstream, UpstreamRequest
+from edge.measures import Measures
 from edge.semantics.decide import decide_fill
 from edge.semantics.decisions import Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.forwarding import response_from_origin
@@ -156,6 +157,7 @@ class FillRoom:
     window: int
     new_body_id: Callable[[], bytes]
     on_store_fault: Callable[[StoreFault], None]
+    measures: Measures = field(default_factory=Measures)
 
 
 class Fill:
@@ -175,12 +177,15 @@ class Fill:
     async def run(self) -> None:
         """Fetch, decide, store. Never raises; the lease is settled and `found` is set whatever happens."""
         outcome = Outcome.ABANDONED
+        self.room.measures.fills_active.value += 1
         try:
             outcome = await self._fetch(self.order.validating)
         except EdgeError as error:
             outcome = Outcome.FAILED
             self._tell(Failed(error))
         finally:
+            self.room.measures.fills_active.value -= 1
+            self.room.measures.fills.of(outcome.value).value += 1
             if self.lease is not None:
                 self.room.table.settle(self.lease, outcome)
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))

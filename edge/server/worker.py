@@ -106,6 +106,7 @@ class Worker:
             window=FILL_WINDOW_BYTES,
             new_body_id=self._new_body_id,
             on_store_fault=self._note_store_fault,
+            measures=self.measures,
         )
         tiers = Tiers(
             name=name,
