@@ -64,7 +64,7 @@ class Store:
         self._reads = measures.store_reads
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
         self._writing = (
-            WriteBehind(disk, measures, write_behind_bytes, on_fault, self._written) if disk else None
+            WriteBehind(disk, measures, write_behind_bytes, on_fault, self._written) if disk is not None else None
         )
         self._hidden: Counter[bytes] = Counter()
         self._loading: dict[bytes, _Loading] = {}
