@@ -16,7 +16,8 @@ from typing import assert_never
 from edge.clock import Clock
 from edge.errors import UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
-from edge.fill.fill import Failed, Fill, FillOrder, FillRoom, Found, FromStore, Private, Streaming
+from edge.fill.fill import Fill, FillRoom
+from edge.fill.order import Failed, FillOrder, Found, FromStore, Private, Streaming
 from edge.fill.table import Alone, Follow, Lead, Lease
 from edge.replying import Replying
 from edge.semantics import key as keys

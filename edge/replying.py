@@ -14,7 +14,7 @@ from http import HTTPStatus
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
-from edge.fill.fill import FromStore, Private, Streaming
+from edge.fill.order import FromStore, Private, Streaming
 from edge.semantics.answer import build_answer
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
 from edge.semantics.forwarding import response_to_client, via_line
@@ -184,6 +184,8 @@ class Replying:
             detail=found.because if is_stale else forward.because,
         )
         answer = build_answer(head, found.stored, age, _boundary(), self._max_ranges)
+        if not (found.has_age or collapsed or is_stale):
+            answer = _without_age(answer)
         word = "stale" if is_stale else forward.fwd.value
         because = found.because if is_stale else forward.because
         verdict = Verdict(rules.name, word, because, stored=not is_stale, collapsed=collapsed)
@@ -262,6 +264,11 @@ class Replying:
         else:
             body = _spans(answer, source)
         return Reply(head.status, head.reason, fields, body, length, verdict)
+
+
+def _without_age(answer: Answer) -> Answer:
+    """Age would say that the origin did not make or validate this for this request (RFC 9111 s5.1)."""
+    return replace(answer, head=replace(answer.head, fields=answer.head.fields.without((b"age",))))
 
 
 def _spans(answer: Answer, source: Source) -> bytes | BodyStream:

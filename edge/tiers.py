@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange
-from edge.fill.fill import Route
+from edge.fill.order import Route
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.semantics.forwarding import (
     Network,

@@ -10,141 +10,37 @@ meanwhile) stores nothing. DESIGN sections 3 and 4, RFC 9111 s3, s4.3.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
+from edge.fill.inflow import Inflow
+from edge.fill.order import (
+    Failed,
+    FillOrder,
+    FillStore,
+    Found,
+    FromStore,
+    Private,
+    Route,
+    Streaming,
+)
 from edge.fill.table import FillTable, Lease, Outcome
-from edge.fill.upstream import BodySource, Fetched, Upstream, UpstreamRequest
+from edge.fill.upstream import Fetched
 from edge.measures import Measures
 from edge.semantics.decide import decide_fill
 from edge.semantics.decisions import Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.forwarding import response_from_origin
-from edge.semantics.message import Fields, RequestHead, ResponseHead
+from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because
-from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
 """Faults after which the next route may have the request."""
-
-
-class FillSpool(Protocol):
-    """Where a large body goes while it comes in, and becomes a stored one at the end."""
-
-    async def append(self, data: bytes) -> None:
-        """Write at the end. Raises StoreFault."""
-
-    async def read(self, offset: int, length: int) -> bytes:
-        """Read back what was appended. Raises StoreFault."""
-
-    async def finish(self, stored: StoredResponse) -> None:
-        """Publish it as the body of `stored`. Raises StoreFault."""
-
-    def abort(self) -> None:
-        """Leave nothing behind, once readers of the running fill are done; harmless after finish."""
-
-
-class FillStore(Protocol):
-    """What a fill needs of the store."""
-
-    def put(self, stored: StoredResponse, body: bytes) -> None:
-        """Keep a complete response whose body is small."""
-
-    def can_spool(self, key: bytes) -> bool:
-        """True when a body too large for memory may be kept for `key`."""
-
-    async def open_spool(self, stored: StoredResponse, length: int | None) -> FillSpool | None:
-        """A spool for a large body; None when there is no room or no disk."""
-
-    def freshen(self, old: StoredResponse, new: StoredResponse) -> None:
-        """Replace a head, keep its body."""
-
-    def forget_one(self, stored: StoredResponse) -> None:
-        """Drop one stored response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Streaming:
-    """A storable answer; its body comes through `body`. length: None = not known yet."""
-
-    stored: StoredResponse
-    body: FillBody
-    length: int | None
-    because: Because
-    kept: bool
-    """True when it is stored or being stored."""
-    behind: bytes | None = None
-    """The Cache-Status member of the worker it came through, None when it came from elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class FromStore:
-    """The next tier vouched for (304) or failed beside (5xx) this stored response."""
-
-    stored: StoredResponse
-    because: Because
-    status: int
-    """What the next tier said."""
-    behind: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Private:
-    """An answer for the leader only. Whoever takes it owns `fetched`."""
-
-    head: ResponseHead
-    fetched: Fetched
-    because: Because
-    behind: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """No usable answer."""
-
-    error: EdgeError
-
-
-Found = Streaming | FromStore | Private | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One way to the next tier. build: the request as it is sent there, with validators of what is given.
-
-    is_worker: the next tier is a worker of this node: its Cache-Status stands for both of us, and site edits are its.
-    """
-
-    upstream: Upstream
-    build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
-    is_worker: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FillOrder:
-    """What is to be fetched, and how.
-
-    routes: ways to the next tier in order; the following one only when nothing could be sent by the one before.
-    on_head: awaited when the final head is there, before anything is decided. body: of the request, sent at most
-    once. relay: not None = nothing is decided or stored, the answer is the leader's, for this reason.
-    """
-
-    request: RequestHead
-    key: bytes
-    rules: SiteRules
-    routes: tuple[Route, ...]
-    validating: tuple[StoredResponse, ...] = ()
-    fallback: StoredResponse | None = None
-    variants_held: int = 0
-    on_interim: Callable[[ResponseHead], None] | None = None
-    on_head: Callable[[ResponseHead], Awaitable[None]] | None = None
-    body: BodySource | None = None
-    relay: Because | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +59,7 @@ class FillRoom:
 class Fill:
     """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
 
-    __slots__ = ("behind", "found", "has_leader", "lease", "order", "private_taken", "room")
+    __slots__ = ("behind", "found", "has_age", "has_leader", "lease", "order", "private_taken", "room")
 
     def __init__(self, order: FillOrder, room: FillRoom, lease: Lease[Fill] | None) -> None:
         self.order = order
@@ -172,6 +68,7 @@ class Fill:
         self.found: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self.has_leader = True
         self.behind: bytes | None = None
+        self.has_age = False
         self.private_taken = False
 
     async def run(self) -> None:
@@ -220,6 +117,7 @@ class Fill:
         order = self.order
         fetched, route = await self._ask(validating)
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
+        self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
         if order.on_head is not None:
             await order.on_head(head)
@@ -246,7 +144,7 @@ class Fill:
                 if not self.is_tainted:
                     for old, new in pairs:
                         self.room.store.freshen(old, new)
-                self._tell(FromStore(selected, because, head.status, self.behind))
+                self._tell(FromStore(selected, because, head.status, self.behind, self.has_age))
                 return Outcome.COMPLETE
             case ServeStaleInstead(stored, because):
                 fetched.body.abort()
@@ -310,11 +208,20 @@ class Fill:
             if small:
                 body.add(small)
             body.end(fetched.body.trailers)
-            self._tell(Streaming(stored, body, len(small), because, kept, self.behind))
+            self._tell(Streaming(stored, body, len(small), because, kept, self.behind, self.has_age))
             return Outcome.COMPLETE
         stored = replace(stored, body_length=length or 0)
-        self._tell(Streaming(stored, body, length, because, kept, self.behind))
-        return await _Inflow(self, stored, body, length, fetched).run()
+        self._tell(Streaming(stored, body, length, because, kept, self.behind, self.has_age))
+        return await Inflow(
+            stored,
+            body,
+            length,
+            fetched,
+            store=self.room.store,
+            max_object=rules.store.max_object,
+            is_tainted=lambda: self.is_tainted,
+            on_store_fault=self.room.on_store_fault,
+        ).run()
 
 
 def _apart(head: ResponseHead) -> tuple[ResponseHead, bytes | None]:
@@ -331,97 +238,3 @@ def _content_length(head: ResponseHead) -> int | None:
     """Checked by the wire; None when the head has none."""
     declared = head.fields.get(b"content-length")
     return None if declared is None else int(declared)
-
-
-class _Inflow:
-    """The body of a storable answer on its way in: to the readers, and to memory or a spool."""
-
-    __slots__ = ("_body", "_fetched", "_fill", "_length", "_spool", "_stored", "_storing")
-
-    def __init__(
-        self, fill: Fill, stored: StoredResponse, body: FillBody, length: int | None, fetched: Fetched
-    ) -> None:
-        self._fill = fill
-        self._stored = stored
-        self._body = body
-        self._length = length
-        self._fetched = fetched
-        self._spool: FillSpool | None = None
-        self._storing = True
-
-    async def run(self) -> Outcome:
-        """To the end. A body that breaks off is never stored, and its readers are told."""
-        body = self._body
-        try:
-            if self._length is not None and self._length > body.window:
-                await self._open_spool()
-            while piece := await self._fetched.body.read():
-                if self._length is not None and body.size + len(piece) == self._length:
-                    await self._last(bytes(piece))
-                    break
-                await self._more(bytes(piece))
-            else:
-                await self._last(b"")
-            body.end(self._fetched.body.trailers)
-            return Outcome.COMPLETE
-        except EdgeError as error:
-            self._fetched.body.abort()
-            body.fail(error)
-            return Outcome.FAILED
-        finally:
-            # Also the way out of a cancellation: nobody may wait for a body that no longer comes.
-            body.fail(UpstreamFault("the fill ended early", proxy_status="http_response_incomplete"))
-            if self._spool is not None:
-                self._spool.abort()
-
-    async def _more(self, piece: bytes) -> None:
-        body = self._body
-        body.add(piece)
-        if body.size > body.window and self._spool is None and self._storing:
-            await self._open_spool()
-        try:
-            await body.make_room()
-        except StoreFault as fault:
-            self._lose(fault)
-
-    async def _open_spool(self) -> None:
-        if self._stored.body_length > self._fill.order.rules.store.max_object:
-            self._storing = False
-            return
-        try:
-            self._spool = await self._fill.room.store.open_spool(self._stored, self._length)
-        except StoreFault as fault:
-            self._lose(fault)
-        self._body.spool = self._spool
-        if self._spool is None:
-            self._storing = False
-
-    def _lose(self, fault: StoreFault) -> None:
-        self._fill.room.on_store_fault(fault)
-        self._storing = False
-        self._body.lose_spool()
-        if self._spool is not None:
-            self._spool.abort()
-            self._spool = None
-
-    async def _last(self, piece: bytes) -> None:
-        """The last bytes: the store has the whole before a reader can see its end."""
-        body, room = self._body, self._fill.room
-        stored = replace(self._stored, body_length=body.size + len(piece))
-        may_store = self._storing and stored.body_length <= self._fill.order.rules.store.max_object
-        if self._spool is None:
-            if piece:
-                body.add(piece)
-            if may_store and not self._fill.is_tainted and body.is_whole_in_memory:
-                room.store.put(stored, body.join())
-            return
-        try:
-            await body.flush()
-            if piece:
-                await self._spool.append(piece)
-            if may_store and not self._fill.is_tainted:
-                await self._spool.finish(stored)
-        except StoreFault as fault:
-            self._lose(fault)
-        if piece:
-            body.add_spooled(piece)

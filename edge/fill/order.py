@@ -1,0 +1,136 @@
+"""What a fill is told and what it finds.
+
+Owns: `FillOrder` and `Route` (what to fetch and how), `Found` (what came of it), and what a fill needs of the
+store. Values and protocols only: `edge.fill.fill` does the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.errors import EdgeError
+from edge.fill.body import FillBody
+from edge.fill.upstream import BodySource, Fetched, Upstream, UpstreamRequest
+from edge.semantics.message import RequestHead, ResponseHead
+from edge.semantics.reasons import Because
+from edge.semantics.rules import SiteRules
+from edge.semantics.stored import StoredResponse
+
+
+class FillSpool(Protocol):
+    """Where a large body goes while it comes in, and becomes a stored one at the end."""
+
+    async def append(self, data: bytes) -> None:
+        """Write at the end. Raises StoreFault."""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Read back what was appended. Raises StoreFault."""
+
+    async def finish(self, stored: StoredResponse) -> None:
+        """Publish it as the body of `stored`. Raises StoreFault."""
+
+    def abort(self) -> None:
+        """Leave nothing behind, once readers of the running fill are done; harmless after finish."""
+
+
+class FillStore(Protocol):
+    """What a fill needs of the store."""
+
+    def put(self, stored: StoredResponse, body: bytes) -> None:
+        """Keep a complete response whose body is small."""
+
+    def can_spool(self, key: bytes) -> bool:
+        """True when a body too large for memory may be kept for `key`."""
+
+    async def open_spool(self, stored: StoredResponse, length: int | None) -> FillSpool | None:
+        """A spool for a large body; None when there is no room or no disk."""
+
+    def freshen(self, old: StoredResponse, new: StoredResponse) -> None:
+        """Replace a head, keep its body."""
+
+    def forget_one(self, stored: StoredResponse) -> None:
+        """Drop one stored response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A storable answer; its body comes through `body`. length: None = not known yet."""
+
+    stored: StoredResponse
+    body: FillBody
+    length: int | None
+    because: Because
+    kept: bool
+    """True when it is stored or being stored."""
+    behind: bytes | None = None
+    """The Cache-Status member of the worker it came through, None when it came from elsewhere."""
+    has_age: bool = True
+    """False: it came straight from the origin for this request, and Age would say that it did not (RFC 9111 s5.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromStore:
+    """The next tier vouched for (304) or failed beside (5xx) this stored response."""
+
+    stored: StoredResponse
+    because: Because
+    status: int
+    """What the next tier said."""
+    behind: bytes | None = None
+    has_age: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """An answer for the leader only. Whoever takes it owns `fetched`."""
+
+    head: ResponseHead
+    fetched: Fetched
+    because: Because
+    behind: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer."""
+
+    error: EdgeError
+
+
+Found = Streaming | FromStore | Private | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to the next tier. build: the request as it is sent there, with validators of what is given.
+
+    is_worker: the next tier is a worker of this node: its Cache-Status stands for both of us, and site edits are its.
+    """
+
+    upstream: Upstream
+    build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
+    is_worker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FillOrder:
+    """What is to be fetched, and how.
+
+    routes: ways to the next tier in order; the following one only when nothing could be sent by the one before.
+    on_head: awaited when the final head is there, before anything is decided. body: of the request, sent at most
+    once. relay: not None = nothing is decided or stored, the answer is the leader's, for this reason.
+    """
+
+    request: RequestHead
+    key: bytes
+    rules: SiteRules
+    routes: tuple[Route, ...]
+    validating: tuple[StoredResponse, ...] = ()
+    fallback: StoredResponse | None = None
+    variants_held: int = 0
+    on_interim: Callable[[ResponseHead], None] | None = None
+    on_head: Callable[[ResponseHead], Awaitable[None]] | None = None
+    body: BodySource | None = None
+    relay: Because | None = None
