@@ -9,6 +9,7 @@ connected to does both.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from edge.server.log_lines import Ended, Former, Moment, former
 from edge.server.log_writer import LogWriter
 from edge.settings.node import LogSettings, LogTarget, Network
 from edge.wire.request import ParsedRequest
+
+_log = logging.getLogger("perigee.log")
 
 FLUSH_SECONDS = 0.25
 FLUSH_BYTES = 64 * 1024
@@ -83,7 +86,10 @@ class AccessLog:
         self._cells.clear()  # sites that are gone would stay in it
         if settings != self._settings:
             self._flush()
-            self._set_up(settings)
+            try:
+                self._set_up(settings)
+            except OSError as error:
+                _log.error("access log cannot be opened", extra={"error": str(error)})
             self._settings = settings
 
     def reopen(self) -> None:

@@ -29,11 +29,11 @@ _LOOK_AGAIN_SECONDS = 0.05
 
 
 @asynccontextmanager
-async def claim(data_dir: Path) -> AsyncIterator[Path]:
-    """Hold `data_dir`, and give an empty folder for sockets. EdgeError when another process holds it."""
+async def claim(data_dir: Path, *, patience: float = IN_USE_SECONDS) -> AsyncIterator[Path]:
+    """Hold `data_dir`, and give an empty folder for sockets. EdgeError when another holds it for `patience` seconds."""
     lock = os.open(data_dir / "perigee.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        await _lock(lock, data_dir)
+        await _lock(lock, data_dir, patience)
         folder = folder_of(data_dir)
         _make(folder)
         try:
@@ -44,9 +44,9 @@ async def claim(data_dir: Path) -> AsyncIterator[Path]:
         os.close(lock)
 
 
-async def _lock(lock: int, data_dir: Path) -> None:
+async def _lock(lock: int, data_dir: Path, patience: float) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + IN_USE_SECONDS
+    deadline = loop.time() + patience
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

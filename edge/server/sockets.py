@@ -32,10 +32,12 @@ IN_USE_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.05
 
 
-async def bind(address: ListenAddress, count: int) -> list[list[socket.socket]]:
+async def bind(
+    address: ListenAddress, count: int, *, patience: float = IN_USE_SECONDS
+) -> list[list[socket.socket]]:
     """`count` times the listening sockets for an address: a name may have several IP addresses.
 
-    EdgeError when it cannot be had, with the reason.
+    patience: seconds for which it may be in use. EdgeError when it cannot be had, with the reason.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -44,7 +46,7 @@ async def bind(address: ListenAddress, count: int) -> list[list[socket.socket]]:
         )
     except OSError as error:
         raise EdgeError(f"cannot listen on {address}: {error.strerror or error}") from None
-    deadline = loop.time() + IN_USE_SECONDS
+    deadline = loop.time() + patience
     while True:
         groups: list[list[socket.socket]] = []
         try:

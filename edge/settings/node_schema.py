@@ -169,7 +169,7 @@ _LOG = (
         "log.format",
         AccessFormat(),
         "log.format",
-        "combined is Apache's, with the decision and its reason at the end.",
+        "combined is Apache's, for any analyser; json has everything, the decision and its reason too.",
     ),
     Setting(
         "log.level", Choice(tuple(LogLevel)), "log.level", "The least that is written to standard error."

@@ -1,0 +1,69 @@
+"""What was said on the command line means the same in every process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.log import Form
+from edge.server.command_line import CommandLine
+from edge.settings.node import LogLevel, Overrides
+from edge.settings.problems import SettingsFault
+
+NODE = """
+[node]
+name = "from-file"
+[log]
+level = "warning"
+form = "json"
+[[site]]
+name = "a"
+hostnames = ["a.example"]
+origins = ["http://127.0.0.1:1"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    node = tmp_path / "perigee.toml"
+    node.write_text(NODE)
+    return node
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CommandLine(None, Overrides(origin="http://a")),
+        CommandLine(Path("/a/b.toml"), Overrides(workers="2"), LogLevel.DEBUG, Form.JSON),
+    ],
+)
+def test_it_crosses_as_plain_values(said: CommandLine):
+    assert CommandLine.from_json(json.loads(json.dumps(said.as_json()))) == said
+
+
+def test_the_log_is_as_the_file_says_unless_the_command_line_does(file: Path, tmp_path: Path):
+    data_dir = Overrides(data_dir=str(tmp_path / "data"))
+    log = CommandLine(file, data_dir).load().log
+    assert (log.level, log.form) == (LogLevel.WARNING, Form.JSON)
+    log = CommandLine(file, data_dir, LogLevel.DEBUG, Form.TEXT).load().log
+    assert (log.level, log.form) == (LogLevel.DEBUG, Form.TEXT)
+
+
+def test_an_origin_alone_is_enough(tmp_path: Path):
+    said = CommandLine(None, Overrides(origin="http://127.0.0.1:1", data_dir=str(tmp_path)))
+    assert [site.name for site in said.load().sites] == ["default"]
+
+
+def test_what_cannot_be_used_is_said(tmp_path: Path):
+    with pytest.raises(SettingsFault, match="gopher"):
+        CommandLine(None, Overrides(origin="gopher://a", data_dir=str(tmp_path))).load()
+
+
+def test_a_worker_that_is_started_later_holds_on_to_name_and_folder(file: Path, tmp_path: Path):
+    said = CommandLine(file, Overrides(data_dir=str(tmp_path / "data")))
+    pinned = said.pinned(said.load())
+    file.write_text(NODE.replace("from-file", "other"))
+    settings = pinned.load()
+    assert (settings.name, settings.data_dir) == ("from-file", tmp_path / "data")

@@ -1,0 +1,30 @@
+"""Orders and reports survive the line between two processes."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.server.orders import Drain, Drained, Failed, Ready, Reload, Reopen, Start, decode, encode
+
+MESSAGES = [
+    Start(1, 2, "/run/perigee", (5, 6), {"config": None, "overrides": {"origin": "http://a"}}),
+    Reload(),
+    Reopen(),
+    Drain(2.5),
+    Ready(),
+    Failed("line one\nline two"),
+    Drained(3),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_message_is_one_line_and_comes_back_as_it_was(message):
+    line = encode(message)
+    assert line.count(b"\n") == 1
+    assert decode(line) == message
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"1", b"{}", b'{"is": "Nothing"}', b'{"is": "Drain"}'])
+def test_what_is_no_message_is_refused(line: bytes):
+    with pytest.raises(ValueError):
+        decode(line)

@@ -1,0 +1,85 @@
+"""A node's counters never go back, whatever its workers do."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from edge.measures import Measures
+from edge.metrics import Snapshot, flat
+from edge.server.totals import Totals
+
+ACCEPTED = "perigee_connections_total"
+OPEN = "perigee_connections_open"
+
+
+def snapshot(accepted: int, open_now: int = 0) -> Snapshot:
+    measures = Measures()
+    measures.connections.value = accepted
+    measures.connections_open.value = open_now
+    return measures.registry.snapshot()
+
+
+def accepted(total: Snapshot) -> float:
+    return flat(total, ACCEPTED)[()]
+
+
+def test_the_sum_is_of_all_workers():
+    total = Totals().together({0: snapshot(3, 1), 1: snapshot(4, 2)}, {})
+    assert (accepted(total), flat(total, OPEN)[()]) == (7, 3)
+
+
+def test_what_a_worker_counted_stays_when_it_is_gone_but_not_what_it_held():
+    totals = Totals()
+    totals.together({0: snapshot(3, 1), 1: snapshot(4, 2)}, {})
+    totals.ended(1)
+    total = totals.together({0: snapshot(3, 1), 1: snapshot(1, 1)}, {})
+    assert (accepted(total), flat(total, OPEN)[()]) == (8, 2)
+
+
+def test_a_worker_that_does_not_answer_is_counted_as_it_last_was():
+    totals = Totals()
+    totals.together({0: snapshot(3, 1), 1: snapshot(4, 2)}, {})
+    total = totals.together({0: snapshot(5, 1)}, {})
+    assert (accepted(total), flat(total, OPEN)[()]) == (9, 1)
+    assert accepted(totals.together({0: snapshot(5), 1: snapshot(6)}, {})) == 11
+
+
+def test_what_ended_before_it_ever_answered_is_no_fault():
+    totals = Totals()
+    totals.ended(0)
+    assert accepted(totals.together({0: snapshot(1)}, {})) == 1
+
+
+class Workers(RuleBasedStateMachine):
+    """Workers count, die, are scraped, or keep silent: the sum that is shown never falls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.totals = Totals()
+        self.counts = {0: 0, 1: 0, 2: 0}
+        self.shown = 0.0
+
+    @rule(index=st.integers(0, 2), more=st.integers(1, 5))
+    def count(self, index: int, more: int) -> None:
+        self.counts[index] += more
+
+    @rule(index=st.integers(0, 2))
+    def die(self, index: int) -> None:
+        self.counts[index] = 0
+        self.totals.ended(index)
+
+    @rule(silent=st.sets(st.integers(0, 2)))
+    def scrape(self, silent: set[int]) -> None:
+        answers = {index: snapshot(count) for index, count in self.counts.items() if index not in silent}
+        shown = accepted(self.totals.together(answers, snapshot(0)))
+        assert shown >= self.shown
+        self.shown = shown
+
+    @invariant()
+    def nothing_is_made_up(self) -> None:
+        assert self.shown >= 0
+
+
+TestWorkers = pytest.mark.slow(Workers.TestCase)
