@@ -46,7 +46,9 @@ class FillSource:
 
     @property
     def at_hand(self) -> bytes | None:
-        """The whole body, when it is here."""
+        """The whole body, when it is here and its length may be said."""
+        if self.length is None:
+            return None
         return self._body.join() if self._body.ended and self._body.is_whole_in_memory else None
 
     def stream(self, start: int, stop: int | None) -> FillReader:
@@ -136,7 +138,10 @@ class Replying:
         tier: bool,
     ) -> Reply:
         """A storable answer, while its body may still be coming in."""
-        stored, source = found.stored, FillSource(found.body, found.length)
+        stored = found.stored
+        # Trailers come behind a chunked body only; the length may then not be said.
+        length = None if found.body.trailers.lines and head.method == GET else found.length
+        source = FillSource(found.body, length)
         age = stored.freshness.age(now)
         member = found.behind or cache_status_member(
             self._name,
@@ -147,12 +152,17 @@ class Replying:
             collapsed=collapsed,
             detail=forward.because if found.kept else found.because,
         )
-        if found.length is None:
+        if length is None:
             # No range and no length of a body whose end is not known.
             head = replace(head, fields=head.fields.without((b"range", b"if-range")))
-        else:
-            stored = replace(stored, body_length=found.length)
-        answer = build_answer(head, stored, age, _boundary(), self._max_ranges)
+        if not collapsed:
+            # Who caused the fill gets the head as it came, with what the store may not keep.
+            stored = replace(stored, head=replace(found.head, fields=found.head.fields.without((b"age",))))
+        answer = build_answer(
+            head, replace(stored, body_length=length or 0), age, _boundary(), self._max_ranges
+        )
+        if not (found.has_age or collapsed):
+            answer = _without_age(answer)
         verdict = Verdict(
             rules.name, forward.fwd.value, forward.because, stored=found.kept, collapsed=collapsed
         )
@@ -201,7 +211,8 @@ class Replying:
         )
         declared = response.fields.get(b"content-length")
         length = int(declared) if declared is not None else None
-        small = fetched.body.small
+        # Trailers come behind a chunked body only.
+        small = None if fetched.body.trailers.lines else fetched.body.small
         body: bytes | BodyStream | None = fetched.body if small is None else small
         if small is not None and length is None and head.method != b"HEAD":
             length = len(small)

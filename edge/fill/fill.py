@@ -208,10 +208,10 @@ class Fill:
             if small:
                 body.add(small)
             body.end(fetched.body.trailers)
-            self._tell(Streaming(stored, body, len(small), because, kept, self.behind, self.has_age))
+            self._tell(Streaming(stored, head, body, len(small), because, kept, self.behind, self.has_age))
             return Outcome.COMPLETE
         stored = replace(stored, body_length=length or 0)
-        self._tell(Streaming(stored, body, length, because, kept, self.behind, self.has_age))
+        self._tell(Streaming(stored, head, body, length, because, kept, self.behind, self.has_age))
         return await Inflow(
             stored,
             body,

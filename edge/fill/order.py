@@ -59,6 +59,8 @@ class Streaming:
     """A storable answer; its body comes through `body`. length: None = not known yet."""
 
     stored: StoredResponse
+    head: ResponseHead
+    """As it came, for who caused the fill; `stored.head` lacks what may not be kept (no-cache="field", Age, ...)."""
     body: FillBody
     length: int | None
     because: Because
