@@ -43,6 +43,8 @@ class Want:
     """Parameters of our member of Cache-Status: a value, True = there, None = not there (RFC 9211 s2)."""
     origin_headers: Mapping[str, str] = field(default_factory=dict)
     origin_absent: Sequence[str] = ()
+    origin_not: Mapping[str, str] = field(default_factory=dict)
+    """Values the origin must not see in these fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,9 @@ def _faults_at_origin(want: Want, asks: Sequence[OriginRequest], world: World, p
     for name, value in _fill(want.origin_headers, world, path):
         if not asks or asks[0].header(name) != value.encode():
             yield f"the origin got {name} {asks[0].header(name) if asks else None!r}, not {value!r}"
+    for name, value in want.origin_not.items():
+        if any(value.encode() in (request.header(name) or b"") for request in asks):
+            yield f"the origin got {name} with {value!r}"
     for name in want.origin_absent:
         if asks and asks[0].header(name) is not None:
             yield f"the origin got {name}: {asks[0].header(name)!r}"

@@ -12,10 +12,16 @@ from tests.kit.world import World, free_ports
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_default_edge_passes_what_is_recorded_of_http_cache_tests(tmp_path: Path) -> None:
-    async with suite_origin(free_ports(1)[0]) as origin, World(tmp_path, origin=origin) as world:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_default_edge_passes_what_is_recorded_of_http_cache_tests(
+    tmp_path: Path, workers: int
+) -> None:
+    async with (
+        suite_origin(free_ports(1)[0]) as origin,
+        World(tmp_path, origin=origin, workers=workers) as world,
+    ):
         scored = await run_suite(world.url)
-    print(f"\nhttp-cache-tests 0.4.5: {summary(scored)}")
+    print(f"\nhttp-cache-tests 0.4.5, {workers} worker(s): {summary(scored)}")
     found = departures(scored, recorded())
     lost = [f"{s.test.id} ({s.verdict.value}): {s.message}" for s in found.lost]
     assert not lost, "these used to pass:\n  " + "\n  ".join(lost)

@@ -161,6 +161,9 @@ ROWS = [
                want=Want(status=304, headers={"Cache-Control": "max-age=3600", "Vary": "X-Kind", "ETag": '"a"',
                                               "Content-Location": "/x"})),
     ]),
+    *(Row(f"precondition: one request for what may not be stored, {tag}", "9110 s13.1", [
+        asked(headers("no-store", ETag='"b"'), request={"If-None-Match": tag}, want=Want(status=statuses)),
+    ]) for tag, statuses in (('"a"', (200,)), ('"b"', (200, 304)))),
     Row("precondition: on a miss the whole is fetched and 304 answered", "9111 s4.3.2", [
         asked(_fresh(ETag='"a"'), request={"If-None-Match": '"a"'}, want=_304),
         reused(),
