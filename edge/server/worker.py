@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import resource
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -36,6 +38,7 @@ from edge.store.memory import MemoryTier
 from edge.store.store import Store
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
+from edge.wire.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,23 @@ BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=60.0, between_bytes=60.0)
 def owner_of(key: bytes, count: int) -> int:
     """Which of `count` workers owns a key (a digest, so its first bytes are spread evenly)."""
     return int.from_bytes(key[:4], "big") % count
+
+
+@dataclass(frozen=True, slots=True)
+class FileShares:
+    """What a process's descriptors are for. connections: of clients. bodies: stored files being read."""
+
+    connections: int
+    bodies: int
+
+
+def share_files(allowed: int, limits: Limits) -> FileShares:
+    """Divide `allowed` descriptors so that clients can never take those of the next tier and the store.
+
+    A quarter, at most 512, for bodies; `limits.reserved_files` for the next tier, the log and the rest.
+    """
+    bodies = max(8, min(512, allowed // 4))
+    return FileShares(max(8, min(limits.connections, allowed - bodies - limits.reserved_files)), bodies)
 
 
 class Worker:
@@ -81,6 +101,7 @@ class Worker:
         self._store_fault: str | None = None
         self._listeners: list[Listener] = []
         self._is_started = False
+        self._files = share_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings.limits)
         self._body_names = itertools.count()
         self._body_prefix = secrets.token_bytes(8)
 
@@ -141,7 +162,12 @@ class Worker:
                 settings.data_dir / "cache",
                 settings.disk.capacity // self._count,
                 owns=self._owns,
-                limits=DiskLimits(inline_bytes=settings.disk.inline, durable=settings.disk.fsync),
+                limits=DiskLimits(
+                    inline_bytes=settings.disk.inline,
+                    durable=settings.disk.fsync,
+                    open_files=self._files.bodies,
+                    idle_files=min(64, self._files.bodies // 2),
+                ),
             )
         store = Store(
             memory,
@@ -168,7 +194,9 @@ class Worker:
     def _listen(self) -> None:
         settings = self.settings
         peer_socket = self._bind_tier_socket()
-        answering: list[tuple[socket.socket, Answers, bool]] = [(sock, self.node, False) for sock in self._sockets]
+        answering: list[tuple[socket.socket, Answers, bool]] = [
+            (sock, self.node, False) for sock in self._sockets
+        ]
         answering.append((peer_socket, PeerAnswers(self.node), True))
         for sock, node, is_tier in answering:
             listener = Listener(
@@ -181,6 +209,7 @@ class Worker:
                 tasks=self._tasks,
                 recorder=self.access_log.of_tier() if is_tier else self.access_log,
                 tier=is_tier,
+                max_connections=None if is_tier else self._files.connections,
             )
             listener.start()
             self._listeners.append(listener)

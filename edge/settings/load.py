@@ -235,6 +235,8 @@ class _Loading:
             self._refuse_option("origin", refusal.faults)
             return
         rules = SITE.build(written.values)
+        # Whoever types a name in front of an edge means the machine it names, in a private network more often than not.
+        rules = replace(rules, origin=replace(rules.origin, allow_private_names=True))
         yield PlacedSite(rules, Document(COMMAND_LINE, {}, {}))
 
     def _site_files(self, settings: NodeSettings, document: Document) -> Iterator[Path]:
