@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.clock import Clock
-from edge.errors import EdgeError
 from edge.metrics import Counter
 from edge.server import sockets
 from edge.server.backoff import Backoff
@@ -37,6 +36,14 @@ class Seen:
     uptime: float
     restarts: int
     served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How it went. clean: its last process ended as it was told to. why: it never served, and this is why."""
+
+    clean: bool
+    why: str | None = None
 
 
 class Keeper:
@@ -95,27 +102,34 @@ class Keeper:
         if self._process is not None:
             self._process.kill()
 
-    async def run(self) -> bool:
-        """Until it is stopped. True = its last process ended by itself, as it should. EdgeError when it never served."""
+    async def run(self) -> End:
+        """Until it is stopped, or never served."""
         while not self._order_to_end():
             if not self._renew():
                 await self._pause(0.0)
                 continue
-            process = self._process = await WorkerProcess.spawn(
-                self._start(), self._held, since=self._clock.mono()
-            )
+            try:
+                process = await WorkerProcess.spawn(self._start(), self._held, since=self._clock.mono())
+            except OSError as error:  # no memory, no process, no descriptor to be had
+                _log.error("worker cannot be started", extra={"worker": self.index, "error": str(error)})
+                if not self.served.is_set():
+                    return End(clean=False, why=f"worker {self.index} cannot be started: {error}")
+                await self._pause(0.0)
+                continue
+            self._process = process
             for order in self._order_to_end():
                 process.send(order)  # it came while the process was being started
             code = await self._live(process)
             self._process = None
             self._on_end(self.index)
             if self._order_to_end():
-                return code == 0
+                return End(clean=code == 0)
             if not self.served.is_set():
-                raise EdgeError(process.detail or f"worker {self.index} {_said(code)} before it served")
+                why = process.detail or f"worker {self.index} {_said(code)} before it served"
+                return End(clean=False, why=why)
             self._mourn(process, code)
             await self._pause(self._clock.mono() - process.since)
-        return True
+        return End(clean=True)
 
     def _order_to_end(self) -> tuple[Drain, ...]:
         """() while it is not to end."""

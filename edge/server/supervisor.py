@@ -27,7 +27,7 @@ from edge.measures import Measures
 from edge.server import sockets
 from edge.server.admin import Admin, State
 from edge.server.command_line import CommandLine
-from edge.server.keeper import Keeper
+from edge.server.keeper import End, Keeper
 from edge.server.orders import Order, Reload, Reopen, Start
 from edge.server.run_dir import admin_socket_of, claim
 from edge.server.totals import Totals
@@ -98,11 +98,12 @@ class Supervisor:
                 )
                 try:
                     where = await self._open(run_dir, admin)
-                    return await self._live(tasks, where)
+                    lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
+                    try:
+                        return await self._live(tasks, lives, where)
+                    finally:
+                        await self._kill(lives)
                 finally:
-                    for keeper in self._keepers:
-                        keeper.stop(0.0)
-                        keeper.kill()
                     await admin.aclose()
 
     async def _open(self, run_dir: Path, admin: Admin) -> str:
@@ -142,8 +143,7 @@ class Supervisor:
             on_end=self._totals.ended,
         )
 
-    async def _live(self, tasks: TaskOwner, where: str) -> int:
-        lives = [tasks.spawn(keeper.run(), name=f"worker-{keeper.index}") for keeper in self._keepers]
+    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[End]], where: str) -> int:
         stop = tasks.spawn(self._stopped.wait(), name="stop")
         serving = tasks.spawn(self._all_serve(), name="start")
         await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
@@ -152,17 +152,15 @@ class Supervisor:
             tasks.spawn(self._reloader.run(hangup=False), name="reload")
             await asyncio.wait((stop, *lives), return_when=asyncio.FIRST_COMPLETED)
         if not stop.done():
-            for life in lives:
-                if life.done():
-                    life.result()  # raises why
-            raise EdgeError("a worker ended unasked")
+            ends = [life.result() for life in lives if life.done()]
+            raise EdgeError(next(end.why for end in ends if end.why is not None))
         return await self._end(lives)
 
     async def _all_serve(self) -> None:
         for keeper in self._keepers:
             await keeper.served.wait()
 
-    async def _end(self, lives: list[asyncio.Task[bool]]) -> int:
+    async def _end(self, lives: list[asyncio.Task[End]]) -> int:
         """Drain, then sooner if asked again, then kill."""
         drain = self.settings.drain
         _log.info("draining", extra={"seconds": drain})
@@ -170,19 +168,23 @@ class Supervisor:
             keeper.stop(drain)
         async with asyncio.TaskGroup() as group:
             sooner = group.create_task(self._at_once.wait())
-            ended = group.create_task(asyncio.wait(lives))
-            await asyncio.wait(
-                (sooner, ended), timeout=drain + GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not ended.done():
-                for keeper in self._keepers:
-                    keeper.stop(0.0)
-                await asyncio.wait((ended,), timeout=SOON_SECONDS)
-            for keeper in self._keepers:
-                keeper.kill()
-            await ended
+            ended = group.create_task(asyncio.wait(lives, timeout=drain + GRACE_SECONDS))
+            await asyncio.wait((sooner, ended), return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
             sooner.cancel()
-        return 0 if all(life.exception() is None and life.result() for life in lives) else 1
+        await self._kill(lives)
+        return 0 if all(life.exception() is None and life.result().clean for life in lives) else 1
+
+    async def _kill(self, lives: list[asyncio.Task[End]]) -> None:
+        """End what is left: first by asking."""
+        for seconds in (SOON_SECONDS, None):
+            if all(life.done() for life in lives):
+                return
+            for keeper in self._keepers:
+                keeper.stop(0.0)
+                if seconds is None:
+                    keeper.kill()
+            await asyncio.wait(lives, timeout=seconds)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
