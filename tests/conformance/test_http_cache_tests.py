@@ -12,7 +12,6 @@ from tests.kit.world import World, free_ports
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("workers", [1, 2])
 async def test_a_default_edge_passes_what_is_recorded_of_http_cache_tests(
     tmp_path: Path, workers: int
 ) -> None:
