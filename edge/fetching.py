@@ -181,6 +181,9 @@ class Fetching:
                         return await self._lead(asked, forward, self._start(asked, forward, 0, None))
                 elif not keys.matches(stored.nominated, asked.head, asked.rules.vary):
                     return None
+                if isinstance(found, Streaming) and not found.body.reaches(0):
+                    # Its beginning is nowhere any more (there is no disk), and it will not come again.
+                    return await self._lead(asked, forward, self._start(asked, forward, 0, None))
             case _:
                 pass
         self._room.measures.collapsed.value += 1

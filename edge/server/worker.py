@@ -124,7 +124,7 @@ class Worker:
             table=FillTable(),
             store=self.store,
             clock=self.clock,
-            window=FILL_WINDOW_BYTES,
+            window=self._fill_window(),
             new_body_id=self._new_body_id,
             on_store_fault=self._note_store_fault,
             measures=self.measures,
@@ -179,6 +179,12 @@ class Worker:
         )
         self._watch(memory, disk)
         return store
+
+    def _fill_window(self) -> int:
+        """Without a disk, what is to be kept in memory must be whole there while it comes in."""
+        if self.store.disk is None:
+            return max(FILL_WINDOW_BYTES, self.settings.memory.max_object)
+        return FILL_WINDOW_BYTES
 
     def _watch(self, memory: MemoryTier[StoredResponse], disk: DiskTier | None) -> None:
         """Gauges are read on scrape."""

@@ -188,6 +188,10 @@ class RawClient:
         """Stop taking bytes off the socket, as a stalled reader does."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read-write transport has it
 
+    def resume_reading(self) -> None:
+        """Take bytes off the socket again."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     def abort(self) -> None:
         """Break the connection with a RST."""
         raw = self._writer.get_extra_info("socket")
