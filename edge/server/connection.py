@@ -4,7 +4,7 @@ Owns: the state of a connection - what is buffered, what is under way, which dea
 reliability, section 5): one strict parser and nothing behind a refusal is ever read; one request at a time, further
 ones wait unread beyond `limits.pipelined`; a head has a total deadline, a body and a reader a minimum rate; a body
 that broke off is never ended cleanly; a request body that nobody read closes the connection (CVE-2025-4366 is what
-happens otherwise).
+happens otherwise); who half-closes gets its replies, and then the connection ends.
 
 A hit that is ready is answered inside `data_received`, without a task; everything else runs in one task per request.
 """
@@ -12,10 +12,12 @@ A hit that is ready is answered inside `data_received`, without a task; everythi
 from __future__ import annotations
 
 import asyncio
+import logging
+from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from edge.errors import ClientFault, EdgeError
-from edge.exchange import Exchange, Reply
+from edge.exchange import Exchange, Reply, no_interim
 from edge.server import replies
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
@@ -26,28 +28,40 @@ from edge.wire.framing import NO_BODY
 from edge.wire.request import ParsedRequest, find_head_end, parse_request_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge.semantics.message import ResponseHead
     from edge.server.listener import Listener
 
 LINGER_SECONDS = 2.0
-"""After a refusal the connection is read and ignored this long, so that the answer is not lost in a reset."""
+"""After a last answer the connection is read and ignored this long, so that the answer is not lost in a reset."""
+
+_log = logging.getLogger(__name__)
+
+
+class Waits(Enum):
+    """What `deadline` is the deadline of."""
+
+    FIRST = "the first byte of the first request"
+    HEAD = "the rest of a request head"
+    IDLE = "a further request"
+    LINGER = "the client's end"
+    NOTHING = "an exchange is under way, or its reader is behind"
 
 
 class Connection(asyncio.Protocol):
     """See the module."""
 
     __slots__ = (
+        "_blank",
         "_body",
         "_buffer",
-        "_lingering",
+        "_half_closed",
         "_listener",
         "_reading_paused",
         "_requests",
+        "_seen",
         "_task",
         "_tier",
-        "body_since",
+        "_waits",
         "deadline",
         "peer",
         "sending",
@@ -59,13 +73,17 @@ class Connection(asyncio.Protocol):
         self._tier = tier
         self.peer = peer
         self._buffer = b""
+        self._seen = 0
+        """Bytes of `_buffer` that were searched for the end of a head already."""
+        self._blank = False
+        """The one empty line that may stand before a request came already."""
         self._body: RequestBody | None = None
         self._task: asyncio.Task[None] | None = None
-        self._lingering = False
+        self._half_closed = False
         self._reading_paused = False
         self._requests = 0
+        self._waits = Waits.FIRST
         self.deadline: float | None = listener.tick + listener.limits.head_deadline
-        self.body_since = 0.0
         self.transport: asyncio.Transport
         self.sending: Sending
 
@@ -92,79 +110,90 @@ class Connection(asyncio.Protocol):
         self.sending.pause()
 
     def resume_writing(self) -> None:
-        """The client caught up."""
+        """The client caught up: the requests that waited for that go on."""
         self.sending.resume()
-        if self._task is None and self._buffer and not self._lingering:
+        if self._task is None and self._waits is Waits.NOTHING and not self.transport.is_closing():
             self._read_heads(b"")
 
     def eof_received(self) -> bool:
-        """The client will send no more. It may still read: keep the write side while an exchange is under way."""
+        """The client will send no more. It may still read: True keeps the write side while a reply is owed."""
+        self._half_closed = True
         if self._body is not None and not self._body.done:
             self._body.fail(ClientFault("the client ended in mid-body", status=400))
-        if self._task is None or self._lingering:
-            return False
-        self._listener.half_closed(self)
-        return True
+        return self._waits is Waits.NOTHING
 
     def data_received(self, data: bytes) -> None:
         """Bytes off the socket."""
-        if self._lingering:
+        waits = self._waits
+        if waits is Waits.LINGER:
             return
-        if self._body is not None and not self._body.done:
+        if waits is not Waits.NOTHING:
+            self._read_heads(data)
+            return
+        body = self._body
+        if body is not None and not body.done:
+            if body.fault is not None:
+                return
             try:
-                data = self._body.feed(data)
+                data = body.feed(data)
             except ClientFault as fault:
-                self._refuse_body(fault)
+                # The exchange hears of it from its source, or before it replies.
+                self._listener.count_refused(fault)
+                self._pause_reading()
                 return
             if not data:
                 return
-        if self._task is not None or self.sending.is_paused:
-            self._buffer += data
-            if len(self._buffer) > self._listener.limits.pipelined:
-                self._pause_reading()
-            return
-        self._read_heads(data)
+        self._buffer += data
+        if len(self._buffer) > self._listener.limits.pipelined:
+            self._pause_reading()
 
     # -- heads --
 
     def _read_heads(self, data: bytes) -> None:
         """Answer what is ready, start what is not, keep what is incomplete."""
         buffer = self._buffer + data if self._buffer else data
-        self._buffer = b""
-        limits, listener = self._listener.limits, self._listener
+        seen, self._buffer, self._seen = self._seen, b"", 0
+        limits, scheme, at = self._listener.limits, self._listener.scheme, 0
         try:
-            at = self._skip_blank(buffer)
-            while (end := find_head_end(buffer, at, limits)) > 0:
-                request = parse_request_head(buffer[at:end], limits, listener.scheme)
-                at = end
+            while True:
+                if not self._blank and buffer.startswith(b"\r\n", at):
+                    # RFC 9112 s2.2: one empty line before a request line is ignored; more are not.
+                    self._blank = True
+                    at, seen = at + 2, 0
+                end = find_head_end(buffer, at, limits, seen)
+                if end < 0:
+                    break
+                request = parse_request_head(buffer[at:end], limits, scheme)
+                at, seen, self._blank = end, 0, False
                 if not self._start(request, buffer, at):
                     return
-                at = self._skip_blank(buffer, at)
         except ClientFault as fault:
-            self._refuse(fault)
+            self._refuse(fault, is_head=buffer.startswith(b"HEAD ", at))
             return
-        if at < len(buffer):
-            if self.deadline_kind_is_idle:
-                self.deadline = listener.tick + limits.head_deadline
-            self._buffer = buffer[at:]
-        elif self._requests:
-            self.deadline = listener.tick + limits.idle
+        self._wait_for_more(buffer[at:])
+
+    def _wait_for_more(self, rest: bytes) -> None:
+        """No whole head is at hand. rest: the first bytes of one."""
+        if self._half_closed or (self._listener.draining and not rest):
+            self.transport.close()
+            return
+        limits, tick = self._listener.limits, self._listener.tick
+        if rest:
+            self._buffer, self._seen = rest, len(rest)
+            if self._waits is not Waits.HEAD:
+                if self._waits is not Waits.FIRST:
+                    self.deadline = tick + limits.head_deadline
+                self._waits = Waits.HEAD
+        elif self._waits is Waits.NOTHING:
+            self._waits = Waits.IDLE
+            self.deadline = tick + limits.idle
         self._resume_reading()
-
-    @property
-    def deadline_kind_is_idle(self) -> bool:
-        """True when no head had begun before these bytes, so that its total deadline starts now."""
-        return not self._buffer and self._requests > 0
-
-    @staticmethod
-    def _skip_blank(buffer: bytes, at: int = 0) -> int:
-        """RFC 9112 s2.2: one empty line before a request line is ignored; more are not."""
-        return at + 2 if buffer.startswith(b"\r\n", at) else at
 
     def _start(self, request: ParsedRequest, buffer: bytes, at: int) -> bool:
         """Begin one exchange. True when it is answered already and the next head may be read."""
         listener = self._listener
         self._requests += 1
+        self._waits, self.deadline = Waits.NOTHING, None
         started = listener.clock_mono()
         keep = (
             request.keep_alive
@@ -184,116 +213,128 @@ class Connection(asyncio.Protocol):
                     self._buffer = buffer[at:]
                     return False
                 return True
-        self.deadline = None
-        rest = buffer[at:]
+        return self._start_task(request, buffer[at:], keep, started)
+
+    def _start_task(self, request: ParsedRequest, rest: bytes, keep: bool, started: float) -> bool:
+        """Begin an exchange that takes time; False. rest: what came behind its head."""
+        listener = self._listener
+        self._body = None
         if request.framing is not NO_BODY:
             on_first = self._send_continue if request.expect_continue else None
             self._body = RequestBody(
                 decoder(request.framing, listener.limits), self._pause_reading, self._resume_reading, on_first
             )
-            self.body_since = listener.tick
+            self._resume_reading()  # it may have been stopped for what was pipelined
             if rest:
-                rest = self._body.feed(rest)
-        else:
-            self._body = None
+                try:
+                    rest = self._body.feed(rest)
+                except ClientFault as fault:
+                    self._refuse(fault, is_head=request.head.method == b"HEAD")
+                    return False
         self._buffer = rest
         self._task = listener.tasks.spawn(self._run(request, keep, started), name="exchange")
         return False
 
     def _send_continue(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(render.CONTINUE)
+        self.sending.raw(render.CONTINUE)
+
+    def _send_interim(self, head: ResponseHead) -> None:
+        self.sending.raw(render.head(render.status_line(head.status, head.reason), head.fields.lines))
 
     # -- one exchange --
 
     async def _run(self, request: ParsedRequest, keep: bool, started: float) -> None:
         """One request from its head to the last byte of its reply."""
-        listener = self._listener
+        listener, sending, whole = self._listener, self.sending, False
         listener.measures.requests_active.value += 1
-        whole = False
+        reply, before = replies.nobody_waits(), sending.written
         try:
-            exchange = Exchange(request, self.peer, self._tier, self._body, self._interim_for(request))
-            reply = await self._reply(exchange)
+            on_interim = self._send_interim if request.head.minor == 1 else no_interim
+            reply = await self._reply(Exchange(request, self.peer, self._tier, self._body, on_interim))
             keep = (
-                keep and not reply.close and not listener.draining and (self._body is None or self._body.done)
+                keep
+                and not (reply.close or listener.draining or sending.must_close(request, reply))
+                and (self._body is None or self._body.done)
             )
-            try:
-                if reply.tunnel is not None:
-                    keep = False
-                    await self._tunnel(request, reply, started)
-                    return
-                sent, whole = await self.sending.reply(request, reply, keep=keep)
-            finally:
-                reply.discard()
+            if reply.tunnel is not None:
+                keep, whole = False, True
+                sent = await self._tunnel(reply)
+            else:
+                sent, whole = await sending.reply(request, reply, keep=keep)
             listener.finished(self, request, reply, sent, started, whole=whole)
+        except asyncio.CancelledError:
+            listener.left(self, request, reply, sending.written - before, started)
+            raise
         finally:
+            reply.discard()
             listener.measures.requests_active.value -= 1
             self._task = None
             self._after(whole=whole, keep=keep)
 
     async def _reply(self, exchange: Exchange) -> Reply:
         try:
-            return await self._listener.node.handle(exchange)
+            reply = await self._listener.node.handle(exchange)
         except EdgeError as error:
             return replies.error(self._listener.node_name, error)
+        except Exception:  # noqa: BLE001  # a task boundary
+            # Our own mistake costs one client a 500, not the connection its order.
+            _log.exception("no reply to %s", exchange.request.line[:200])
+            return replies.error(self._listener.node_name, EdgeError("our own mistake", status=500))
+        fault = self._body.fault if self._body is not None else None
+        if fault is not None and reply.tunnel is None and reply.status != fault.status:
+            # Nobody read that body, but what its client meant is in doubt all the same.
+            reply.discard()
+            return replies.error(self._listener.node_name, fault)
+        return reply
 
-    def _interim_for(self, request: ParsedRequest) -> Callable[[ResponseHead], None]:
-        def write(head: ResponseHead) -> None:
-            if request.head.minor == 1 and not self.transport.is_closing():
-                self.transport.write(
-                    render.head(render.status_line(head.status, head.reason), head.fields.lines)
-                )
-
-        return write
+    async def _tunnel(self, reply: Reply) -> int:
+        """Copy both ways until either side ends (RFC 9110 s7.8). Returns bytes sent to the client."""
+        self._resume_reading()
+        body = self._body = TunnelBody(self._pause_reading, self._resume_reading, self._buffer)
+        self._buffer = b""
+        if self._half_closed:
+            body.end()
+        self.sending.switching(reply)
+        return await copy_both_ways(body, reply, self.sending)
 
     def _after(self, *, whole: bool, keep: bool) -> None:
         """The exchange is over: next request, orderly close, or cut."""
         if self.transport.is_closing():
             return
         if not whole:
-            self.transport.abort()
+            self.sending.cut()
         elif not keep or (self._body is not None and not self._body.done):
             self._close_after_answer()
         else:
             self._body = None
-            self.deadline = self._listener.tick + self._listener.limits.idle
-            self._read_heads(b"")
-
-    async def _tunnel(self, request: ParsedRequest, reply: Reply, started: float) -> None:
-        """Copy both ways until either side ends (RFC 9110 s7.8)."""
-        body = self._body = TunnelBody(self._pause_reading, self._resume_reading, self._buffer)
-        self._buffer = b""
-        self._resume_reading()
-        self.sending.switching(reply)
-        sent = await copy_both_ways(body, reply, self.sending)
-        self._listener.finished(self, request, reply, sent, started, whole=True)
+            if not self.sending.is_paused:
+                self._read_heads(b"")
 
     # -- ends --
 
-    def _refuse(self, fault: ClientFault) -> None:
-        """Answer what is wrong with a head and never look at what follows."""
-        self._buffer = b""
+    def _refuse(self, fault: ClientFault, *, is_head: bool = False) -> None:
+        """Answer what is wrong with a head and never look at what follows. is_head: the answer has no body."""
+        if self.transport.is_closing():
+            return
         reply = replies.refusal(self._listener.node_name, fault)
+        if is_head:
+            reply.body = None
         self.sending.whole(None, reply, keep=False)
         self._listener.refused(self, fault, reply)
         self._close_after_answer()
 
-    def _refuse_body(self, fault: ClientFault) -> None:
-        """The body's framing broke: the exchange hears of it from its source; nothing more is read."""
-        self._buffer = b""
-        self._listener.count_refused(fault)
-        self._pause_reading()
-
     def _close_after_answer(self) -> None:
         """Half-close and linger, so that unread input does not turn the answer into a reset."""
-        self._lingering = True
+        self._waits = Waits.LINGER
         self._buffer = b""
         self.deadline = self._listener.tick + LINGER_SECONDS
-        self._resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
+        if self.transport.is_closing():
+            return
+        if self._half_closed or not self.transport.can_write_eof():
             self.transport.close()
+            return
+        self._resume_reading()
+        self.transport.write_eof()
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self.transport.is_closing():
@@ -305,35 +346,36 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self.transport.resume_reading()
 
-    # -- time, called by the listener about once a second --
+    # -- time, called by the listener about twice a second --
 
-    def check_time(self, tick: float) -> None:
-        """Close what is overdue: a head, an idle connection, a dripping body, a reader that does not read."""
-        limits = self._listener.limits
-        if self.deadline is not None and tick > self.deadline:
-            if self._lingering or (not self._buffer and self._requests):
-                self.transport.abort() if self._lingering else self.transport.close()
-            else:
-                self._listener.bound("head_deadline")
-                self._refuse(ClientFault("the request head came too slowly", status=408))
-            return
-        body = self._body
-        lasted = tick - self.body_since
-        if (
-            body is not None
-            and body.is_wanted
-            and lasted > limits.body_grace
-            and body.received < limits.body_min_rate * (lasted - limits.body_grace / 2)
-        ):
-            self._listener.bound("body_min_rate")
-            body.fail(ClientFault("the request body came too slowly", status=408))
+    def check_time(self, tick: float, passed: float) -> None:
+        """Close what is overdue: a head, an idle connection, a dripping body, a reader that does not read.
+
+        tick: monotonic seconds; passed: seconds since the last call.
+        """
+        limits, body = self._listener.limits, self._body
         if self.sending.is_stalled(tick, limits):
             self._listener.bound("reader_stall")
+            self.sending.cut()
+        elif self.deadline is not None and tick > self.deadline:
+            self._overdue(tick)
+        elif body is not None and body.is_too_slow(passed, limits):
+            self._listener.bound("body_min_rate")
+            body.fail(ClientFault("the request body came too slowly", status=408))
+
+    def _overdue(self, tick: float) -> None:
+        if self._waits is Waits.HEAD:
+            self._listener.bound("head_deadline")
+            self._refuse(ClientFault("the request head came too slowly", status=408))
+        elif self.sending.has_unsent:
+            # The client is still reading; a reader that stalls is seen to elsewhere.
+            self.deadline = tick + LINGER_SECONDS
+        elif self._waits is Waits.LINGER:
             self.transport.abort()
+        else:
+            self.transport.close()
 
     def drain(self) -> None:
-        """The worker stops: close when nothing is under way."""
-        if self._task is None and not self._lingering:
-            if self._buffer:
-                return
+        """The worker stops: close when nothing is under way. A connection's first request is still answered."""
+        if self._waits is Waits.IDLE:
             self.transport.close()

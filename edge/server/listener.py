@@ -1,8 +1,8 @@
 """A listening socket and its connections: accepting within bounds, keeping time, counting, draining.
 
 Owns: `Listener`. It accepts by itself (`sock.accept` from a reader callback) so that accepting can stop: at the
-bound on connections, and when file descriptors run short - `limits.reserved_files` stay for the next tier and the
-store. One sweep a second looks after every connection's deadlines: cheaper than a timer each, and the same for 10
+bound on connections (which leaves descriptors for the next tier and the store), and when descriptors run short all
+the same. One sweep a second looks after every connection's deadlines: cheaper than a timer each, and the same for 10
 or 10,000.
 """
 
@@ -29,6 +29,10 @@ ACCEPT_AT_ONCE = 64
 """Connections taken per wake-up, so that a burst does not starve those that are open."""
 ACCEPT_RETRY_SECONDS = 0.1
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_OF_THE_NETWORK = frozenset(
+    (errno.EPROTO, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EOPNOTSUPP)
+)
+"""Errors of one connection that Linux reports through accept: it is gone, the next one is fine."""
 
 
 class Answers(Protocol):
@@ -118,6 +122,8 @@ class Listener:
         for connection in tuple(self._open):
             connection.drain()
         cut = 0
+        if self._opening:
+            await asyncio.wait(self._opening)
         if self._open:
             self._all_closed.clear()
             try:
@@ -159,6 +165,8 @@ class Listener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
+                if error.errno in _OF_THE_NETWORK:
+                    continue
                 if error.errno not in _OUT_OF_FILES:
                     raise
                 self.bound("open_files")
@@ -174,8 +182,6 @@ class Listener:
             return
         self._per_client[peer] += 1
         sock.setblocking(False)
-        if not self._tier:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = self.tasks.spawn(self._connect(sock, peer), name="accept")
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
@@ -183,11 +189,14 @@ class Listener:
     async def _connect(self, sock: socket.socket, peer: str) -> None:
         loop = asyncio.get_running_loop()
         try:
+            if not self._tier:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(lambda: Connection(self, peer, tier=self._tier), sock)
-        except OSError:
-            # It was reset between accept and now.
+        except BaseException as error:
             self._left(peer)
             sock.close()
+            if not isinstance(error, OSError):  # it was reset between accept and now
+                raise
 
     def _left(self, peer: str) -> None:
         self._per_client[peer] -= 1
@@ -211,9 +220,6 @@ class Listener:
             self._all_closed.set()
         if not self._accepting and not self._stopped and len(self._open) < self._max:
             self._accept_more()
-
-    def half_closed(self, connection: Connection) -> None:
-        """A client ended its side while it waits for a reply: it gets it, and no further request is read."""
 
     def bound(self, name: str) -> None:
         """A bound was met."""
@@ -245,10 +251,18 @@ class Listener:
         """An exchange ended."""
         self._recorder.record(connection.peer, request, reply, sent, self.clock_mono() - started, whole=whole)
 
+    def left(
+        self, connection: Connection, request: ParsedRequest, reply: Reply, sent: int, started: float
+    ) -> None:
+        """A client left before its reply was whole, or was cut by us."""
+        self.measures.aborted.of("us" if connection.sending.is_cut else "client").value += 1
+        self.finished(connection, request, reply, sent, started, whole=False)
+
     # -- time --
 
     def _sweep(self) -> None:
-        self.tick = self.clock_mono()
+        now = self.clock_mono()
+        passed, self.tick = now - self.tick, now
         for connection in tuple(self._open):
-            connection.check_time(self.tick)
+            connection.check_time(now, passed)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)

@@ -11,12 +11,13 @@ from http import HTTPStatus
 
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import Reply, Verdict
-from edge.semantics.message import Fields, Line
+from edge.semantics.message import EMPTY, Fields, Line
 from edge.semantics.reasons import Because
 from edge.semantics.status import cache_status_member, proxy_status
 
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
 _NO_STORE: Line = (b"Cache-Control", b"no-store")
+_ALLOW: Line = (b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 
 
 def error(
@@ -41,6 +42,12 @@ def error(
 
 def refusal(node: bytes, fault: ClientFault) -> Reply:
     """For a head that cannot be read: the connection closes after it."""
-    reply = error(node, fault, verdict=Verdict("-", "-", detail=fault.detail))
+    extra = (_ALLOW,) if fault.status == 405 else ()  # RFC 9110 s15.5.6
+    reply = error(node, fault, *extra, verdict=Verdict("-", "-", detail=fault.detail))
     reply.close = True
     return reply
+
+
+def nobody_waits() -> Reply:
+    """For the log alone: the client left before there was a reply. 499 is nginx's word for it."""
+    return Reply(499, b"", EMPTY, None, None, Verdict("-", "-", detail="the client left"))

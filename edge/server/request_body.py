@@ -13,24 +13,29 @@ from collections.abc import Callable
 
 from edge.errors import ClientFault
 from edge.wire.body import BodyError, Decoder
+from edge.wire.limits import Limits
 
 HIGH_BYTES = 256 * 1024
 LOW_BYTES = 64 * 1024
 
 
 class RequestBody:
-    """One request's body. `done`: its end was seen. `received`: body bytes so far, for the minimum rate."""
+    """One request's body. `done`: its end was seen. `received`: body bytes so far.
+
+    `fault`: why it will not come to its end, None = nothing is wrong yet.
+    """
 
     __slots__ = (
         "_decoder",
-        "_fault",
         "_on_first_read",
         "_pause",
         "_paused",
         "_pieces",
         "_resume",
+        "_waited",
         "_waiter",
         "_waiting_bytes",
+        "fault",
         "received",
     )
 
@@ -45,11 +50,12 @@ class RequestBody:
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._fault: ClientFault | None = None
         self._pause = pause
         self._resume = resume
         self._paused = False
         self._on_first_read = on_first_read
+        self._waited = 0.0
+        self.fault: ClientFault | None = None
         self.received = 0
 
     @property
@@ -57,10 +63,17 @@ class RequestBody:
         """True when the whole body came."""
         return self._decoder.done
 
-    @property
-    def is_wanted(self) -> bool:
-        """True while the reader waits for bytes that the client has yet to send."""
-        return self._waiter is not None
+    def is_too_slow(self, passed: float, limits: Limits) -> bool:
+        """True when it came at less than `limits.body_min_rate` for longer than `limits.body_grace`.
+
+        passed: seconds since the last call. Only time in which somebody waited for the client counts: a client is not
+        slow because the origin is.
+        """
+        if self._waiter is None or self.fault is not None:
+            return False
+        self._waited += passed
+        asked = limits.body_min_rate * (self._waited - limits.body_grace / 2)
+        return self._waited > limits.body_grace and self.received < asked
 
     def feed(self, data: bytes) -> bytes:
         """Bytes off the socket; returns what lies behind the body's end.
@@ -86,8 +99,8 @@ class RequestBody:
 
     def fail(self, fault: ClientFault) -> None:
         """The client broke off or broke the grammar: the reader gets `fault`, never a clean end."""
-        if self._fault is None and not (self.done and not self._pieces):
-            self._fault = fault
+        if self.fault is None and not (self.done and not self._pieces):
+            self.fault = fault
             self._pieces.clear()
             self._wake()
 
@@ -102,8 +115,8 @@ class RequestBody:
             if not self.done and not self._pieces:
                 first()
         while not self._pieces:
-            if self._fault is not None:
-                raise self._fault
+            if self.fault is not None:
+                raise self.fault
             if self.done:
                 return b""
             self._waiter = asyncio.get_running_loop().create_future()

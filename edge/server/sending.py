@@ -1,13 +1,15 @@
 """The write side of a client connection: heads, bodies, back-pressure, and whether the reader keeps up.
 
 Owns: `Sending`. Rules: Content-Length or chunked or close, chosen here and nowhere else; a stream that breaks off
-leaves the message without its end (the caller cuts the connection); what waits in the socket's buffer is bounded by
-`limits.write_buffer` plus one piece.
+leaves the message without its end (the caller cuts the connection); HEAD, 204 and 304 have no body whatever the reply
+holds; what waits in the socket's buffer is bounded by `limits.write_buffer` plus one piece.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
@@ -37,7 +39,9 @@ class Sending:
         "_slow_from",
         "_slow_since",
         "_transport",
+        "_until_close",
         "_waiter",
+        "is_cut",
         "is_paused",
         "written",
     )
@@ -51,6 +55,8 @@ class Sending:
         self._progress_at = 0.0
         self._slow_since: float | None = None
         self._slow_from = 0
+        self._until_close = False
+        self.is_cut = False
         self.is_paused = False
         self.written = 0
 
@@ -86,13 +92,32 @@ class Sending:
 
     # -- writing --
 
+    @property
+    def has_unsent(self) -> bool:
+        """True while bytes wait for the socket."""
+        return self._transport.get_write_buffer_size() > 0
+
+    @staticmethod
+    def must_close(request: ParsedRequest, reply: Reply) -> bool:
+        """True when only the connection's end can tell this client that the body is complete."""
+        return request.head.minor == 0 and reply.length is None and _has_body(request, reply)
+
+    def cut(self) -> None:
+        """End the connection so that nobody takes what was sent for a whole message."""
+        self.is_cut = True
+        if self._until_close and not self._gone:
+            # A FIN would be that body's proper end: send a RST.
+            raw: socket.socket = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
     def fits(self, reply: Reply) -> bool:
         """True when the reply may be written at once without passing the write buffer's bound."""
         return reply.body is None or len(reply.body) <= self._listener.limits.write_buffer  # type: ignore[arg-type]
 
     def whole(self, request: ParsedRequest | None, reply: Reply, *, keep: bool) -> int:
-        """Write a reply whose body is bytes or none. Returns its body bytes."""
-        body = reply.body
+        """Write a reply whose body is bytes or none. Returns its body bytes. request: None = it could not be read."""
+        body = reply.body if request is None or _has_body(request, reply) else None
         assert body is None or isinstance(body, bytes)
         head, _ = self._head(request, reply, keep=keep)
         self._write(head + body if body and len(body) < SLICE_BYTES else head)
@@ -102,7 +127,7 @@ class Sending:
 
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""
-        body = reply.body
+        body = reply.body if _has_body(request, reply) else None
         if body is None or (isinstance(body, bytes) and self.fits(reply)):
             return self.whole(request, reply, keep=keep), not self._gone
         head, chunked = self._head(request, reply, keep=keep)
@@ -167,7 +192,7 @@ class Sending:
             elif reply.body is not None:
                 chunked = not old
                 framing = _CHUNKED if chunked else None
-                keep = keep and chunked
+                self._until_close = old
         hop: tuple[Line, ...] = (_CLOSE,) if not keep else (_KEEP_ALIVE,) if old else ()
         head = render.response_head(reply.status, reply.reason, reply.fields.lines, framing, *hop)
         return head, chunked
@@ -215,3 +240,8 @@ class Sending:
         return (
             slow_for > 2 * limits.reader_stall and taken - self._slow_from < limits.reader_min_rate * slow_for
         )
+
+
+def _has_body(request: ParsedRequest, reply: Reply) -> bool:
+    """RFC 9112 s6.3: no body follows these heads, whatever they say."""
+    return reply.body is not None and request.head.method != b"HEAD" and reply.status not in (204, 304)

@@ -15,10 +15,11 @@ from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
 from edge.tasks import spawn
 from edge.wire.body import CloseDecoder
+from edge.wire.limits import Limits
 
 
 class TunnelBody(RequestBody):
-    """The client's bytes; never done until the client goes."""
+    """The client's bytes; never done before the client is."""
 
     __slots__ = ()
 
@@ -27,10 +28,18 @@ class TunnelBody(RequestBody):
         if first:
             self.feed(first)
 
-    @property
-    def is_wanted(self) -> bool:
+    def is_too_slow(self, passed: float, limits: Limits) -> bool:
         """No minimum rate: a WebSocket may be silent."""
         return False
+
+    def fail(self, fault: ClientFault) -> None:
+        """The client's end is an end like any other: what came before it is still delivered."""
+        self.end()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._decoder.end()
+        self._wake()
 
 
 async def copy_both_ways(body: TunnelBody, reply: Reply, sending: Sending) -> int:
