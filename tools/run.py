@@ -25,10 +25,10 @@ def run(
     config: the node file, None = none. log_level, log_format: None = as the node file says. SettingsFault, EdgeError.
     """
     command_line = CommandLine(config, said, _level(log_level), _form(log_format))
-    settings = command_line.load()
-    log = set_up(level=settings.log.level.value, form=settings.log.form)
+    loaded = command_line.load()
+    log = set_up(level=loaded.settings.log.level.value, form=loaded.settings.log.form)
     try:
-        return asyncio.run(Supervisor(command_line, settings, announce=_announce).run())
+        return asyncio.run(Supervisor(command_line, loaded, announce=_announce).run())
     finally:
         log.close()
 

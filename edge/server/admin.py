@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+from yarl import URL
 
 from edge.metrics import CONTENT_TYPE, Snapshot, exposition
 from edge.server.keeper import Seen
@@ -77,6 +78,7 @@ class Admin:
                 web.get("/healthz", self.ready),
                 web.get("/workers", self.workers),
                 web.get("/version", self.version),
+                web.get("/explain", self.explain),
             ]
         )
         self._runner = web.AppRunner(
@@ -125,6 +127,17 @@ class Admin:
         page = exposition(self._totals.together(answers, own))
         return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
 
+    async def explain(self, request: web.Request) -> web.Response:
+        """What each worker holds for a request, and what it would do (edge.server.explaining)."""
+        served = [seen.index for seen in self._state().workers if seen.served]
+        answers = await self._ask(f"/explain?{request.rel_url.raw_query_string}", served)
+        if not answers:
+            return _json({"error": "no worker answers"}, 503)
+        wrong = next((said for said in answers.values() if "error" in said), None)
+        if wrong is not None:
+            return _json(wrong, 400)
+        return _json({"workers": [{"index": index, **said} for index, said in sorted(answers.items())]})
+
     async def _ask(self, target: str, indices: Sequence[int]) -> dict[int, dict[str, object]]:
         """What each worker answers; those that do not are left out."""
         answers = await asyncio.gather(*(self._ask_one(target, index) for index in indices))
@@ -135,7 +148,7 @@ class Admin:
         try:
             async with (
                 ClientSession(connector=connector, timeout=ClientTimeout(total=ASK_SECONDS)) as session,
-                session.get(f"http://worker{target}") as answer,
+                session.get(URL(f"http://worker{target}", encoded=True)) as answer,
             ):
                 said = await answer.json()
         except (ClientError, TimeoutError, json.JSONDecodeError):

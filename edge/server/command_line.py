@@ -1,18 +1,29 @@
 """What `perigee run` was told, and how it becomes settings: the same in the supervisor and in every worker.
 
-Owns: `CommandLine`. Rules: settings are never handed from process to process, least of all pickled; each process reads
-the files itself, after the supervisor has read them without a fault. It crosses to a worker as plain JSON values.
+Owns: `CommandLine`, and `write_contents` / `read_contents`. Rules: what crosses from the supervisor to a worker is the
+command line and what stood in the files, and both make settings of it by the same code: nothing is pickled, and a
+worker that is started at a moment when the files are bad, or half written, has the settings that are in force.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.log import Form
-from edge.settings.load import from_origin, load_node
+from edge.settings.load import Contents, from_origin, load_node
 from edge.settings.node import LogLevel, NodeSettings, Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and what stood in the files that they come from."""
+
+    settings: NodeSettings
+    contents: Contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +35,19 @@ class CommandLine:
     level: LogLevel | None = None
     form: Form | None = None
 
-    def load(self) -> NodeSettings:
-        """Read everything anew. Blocks. Raises SettingsFault with every problem."""
+    def load(self, kept: Contents | None = None) -> Loaded:
+        """Read everything anew. kept: instead of the files. Blocks. Raises SettingsFault with every problem."""
+        here = kept is None  # what was kept was checked against this machine, too
+        contents: dict[Path, bytes] = {}
         if self.config is not None:
-            settings = load_node(self.config, self.overrides, on_this_machine=True)
+            settings = load_node(self.config, self.overrides, on_this_machine=here, kept=kept, keep=contents)
         else:
             assert self.overrides.origin is not None, "neither a node file nor an origin"
-            settings = from_origin(self.overrides.origin, self.overrides, on_this_machine=True)
+            settings = from_origin(self.overrides.origin, self.overrides, on_this_machine=here)
         log = settings.log
         level = log.level if self.level is None else self.level
         form = log.form if self.form is None else self.form
-        return replace(settings, log=replace(log, level=level, form=form))
+        return Loaded(replace(settings, log=replace(log, level=level, form=form)), contents)
 
     def pinned(self, settings: NodeSettings) -> CommandLine:
         """The same, holding on to the name and the folder in force, which a file can change only for the next start."""
@@ -61,3 +74,18 @@ class CommandLine:
             None if level is None else LogLevel(level),
             None if form is None else Form(form),
         )
+
+
+def write_contents(contents: Contents, file: Path) -> None:
+    """For `read_contents` of another process of this user. Blocks. OSError."""
+    beside = file.with_suffix(".new")
+    said = {str(name): content.decode("latin-1") for name, content in contents.items()}
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        json.dump(said, opened)
+    beside.replace(file)
+
+
+def read_contents(file: Path) -> Contents:
+    """What `write_contents` wrote last. Blocks. OSError."""
+    said = json.loads(file.read_text())
+    return {Path(name): content.encode("latin-1") for name, content in said.items()}

@@ -1,4 +1,4 @@
-"""One Perigee per data folder, and a folder for the sockets between its processes.
+"""One Perigee per data folder, and a folder for what its processes share.
 
 Owns: `claim`. Rules: the supervisor holds a lock on the data folder as long as it lives (the kernel drops it with the
 process); the sockets' folder is for this user only, is emptied at each start, and has a short path: a unix socket's may
@@ -73,6 +73,11 @@ def folder_of(data_dir: Path) -> Path:
 def admin_socket_of(run_dir: Path, index: int) -> Path:
     """Where a worker tells about itself."""
     return run_dir / f"admin-{index}.sock"
+
+
+def contents_of(run_dir: Path) -> Path:
+    """What stood in the files that the settings in force come from (edge.server.command_line)."""
+    return run_dir / "settings.json"
 
 
 def tier_socket_of(run_dir: Path, index: int) -> Path:

@@ -26,10 +26,10 @@ from edge.errors import EdgeError
 from edge.measures import Measures
 from edge.server import sockets
 from edge.server.admin import Admin, State
-from edge.server.command_line import CommandLine
+from edge.server.command_line import CommandLine, Loaded, write_contents
 from edge.server.keeper import End, Keeper
 from edge.server.orders import Order, Reload, Reopen, Start
-from edge.server.run_dir import admin_socket_of, claim
+from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
 from edge.settings.change import Change
 from edge.settings.node import NodeSettings
@@ -59,11 +59,9 @@ def raise_file_limit() -> None:
 
 
 class Supervisor:
-    """One node. settings: what `command_line` gave. announce: told one line when all workers serve."""
+    """One node. loaded: what `command_line` gave. announce: told one line when all workers serve."""
 
-    def __init__(
-        self, command_line: CommandLine, settings: NodeSettings, *, announce: Callable[[str], None]
-    ) -> None:
+    def __init__(self, command_line: CommandLine, loaded: Loaded, *, announce: Callable[[str], None]) -> None:
         self._command_line = command_line
         self._announce = announce
         self._clock = SystemClock()
@@ -74,8 +72,10 @@ class Supervisor:
         self._stopped = asyncio.Event()
         self._at_once = asyncio.Event()
         self._reloader = Reloader(
-            settings, command_line.load, self._apply, clock=self._clock, measures=self._measures
+            loaded.settings, self._load, self._apply, clock=self._clock, measures=self._measures
         )
+        self._contents = loaded.contents
+        self._run_dir: Path | None = None
 
     @property
     def settings(self) -> NodeSettings:
@@ -109,6 +109,8 @@ class Supervisor:
     async def _open(self, run_dir: Path, admin: Admin) -> str:
         """Bind everything, make the keepers; in words, where it is."""
         settings = self.settings
+        self._run_dir = run_dir
+        await asyncio.to_thread(write_contents, self._contents, contents_of(run_dir))
         count = settings.workers or cores()
         groups: list[list[socket.socket]] = [[] for _ in range(count)]
         admin_at = "off"
@@ -211,6 +213,13 @@ class Supervisor:
     def _hang_up(self) -> None:
         self._reloader.request()
         self._tell(Reopen())
+
+    def _load(self) -> NodeSettings:
+        """Read the files, and keep what stood in them for the workers. In a thread."""
+        loaded = self._command_line.load()
+        assert self._run_dir is not None, "a reload before the start"
+        write_contents(loaded.contents, contents_of(self._run_dir))
+        return loaded.settings
 
     def _apply(self, settings: NodeSettings, _change: Change) -> None:
         """The files were read and are good: now the workers."""

@@ -7,16 +7,22 @@ lost or overtake each other. The socket lies in a folder that only this user can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
 
+from edge.errors import ClientFault
 from edge.metrics import Snapshot
+from edge.semantics.message import RequestHead
+from edge.server.explaining import asked
 
 MAX_BODY_BYTES = 4096
 """Nothing here takes a body."""
+
+
+Explain = Callable[[RequestHead], Awaitable[dict[str, object]]]
 
 
 class Tells(Protocol):
@@ -26,8 +32,8 @@ class Tells(Protocol):
         """Whether requests should be sent here, and why."""
 
 
-def worker_app(worker: Tells, snapshot: Callable[[], Snapshot]) -> web.Application:
-    """GET /snapshot, /readyz."""
+def worker_app(worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain) -> web.Application:
+    """GET /snapshot, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD."""
 
     async def numbers(_request: web.Request) -> web.Response:
         return web.json_response(snapshot())
@@ -36,8 +42,16 @@ def worker_app(worker: Tells, snapshot: Callable[[], Snapshot]) -> web.Applicati
         is_ready, detail = worker.readiness()
         return web.json_response({"ready": is_ready, "detail": detail})
 
+    async def explained(request: web.Request) -> web.Response:
+        query = request.query
+        try:
+            head = asked(query.get("url", ""), query.getall("header", []), query.get("method", "GET"))
+            return web.json_response(await explain(head))
+        except ClientFault as fault:
+            return web.json_response({"error": fault.detail, "status": fault.status}, status=400)
+
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.add_routes([web.get("/snapshot", numbers), web.get("/readyz", ready)])
+    app.add_routes([web.get("/snapshot", numbers), web.get("/readyz", ready), web.get("/explain", explained)])
     return app
 
 

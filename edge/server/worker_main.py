@@ -17,16 +17,17 @@ from pathlib import Path
 from edge.errors import EdgeError
 from edge.log import Log, set_up
 from edge.metrics import Snapshot
-from edge.server.command_line import CommandLine
+from edge.semantics.message import RequestHead, UnixSeconds
+from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
+from edge.server.explaining import explain
 from edge.server.orders import Drain, Drained, Failed, Ready, Reload, Reopen, Start
-from edge.server.run_dir import admin_socket_of, tier_socket_of
+from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
 from edge.server.worker import Worker
 from edge.server.worker_admin import serve, worker_app
 from edge.server.worker_process import SIGNALS
 from edge.settings.change import without_restart
 from edge.settings.node import NodeSettings
-from edge.settings.problems import SettingsFault
 from edge.tasks import TaskOwner
 
 _log = logging.getLogger("perigee.worker")
@@ -57,7 +58,7 @@ async def _serve(sock: socket.socket) -> int:
         return 1  # the supervisor is gone already
     try:
         command_line = CommandLine.from_json(start.command_line)
-        settings = command_line.load()
+        settings = _settings(command_line, Path(start.run_dir))
         log = set_up(level=settings.log.level.value, form=settings.log.form)
         try:
             async with TaskOwner(f"worker-{start.index}") as tasks:
@@ -110,7 +111,7 @@ class _Life:
         worker = self._worker
         try:
             await worker.start()
-            admin = await serve(worker_app(worker, self._snapshot), worker.admin_socket)
+            admin = await serve(worker_app(worker, self._snapshot, self._explain), worker.admin_socket)
         except OSError as error:
             raise EdgeError(f"worker {worker.index} cannot start: {error}") from error
         self._line.send(Ready())
@@ -127,6 +128,11 @@ class _Life:
         measures = self._worker.measures
         measures.log_lines_dropped.of("application").value = self._log.dropped
         return measures.registry.snapshot()
+
+    async def _explain(self, request: RequestHead) -> dict[str, object]:
+        worker = self._worker
+        now = UnixSeconds(worker.clock.now())
+        return await explain(request, worker.node.sites, worker.store, now)
 
     async def _obey(self) -> None:
         while True:
@@ -162,18 +168,16 @@ class _Life:
             seconds = sooner.result()
 
     async def _reload(self) -> None:
-        """The supervisor found the files good a moment ago; when they are not any more, it will say so again."""
-        try:
-            new = await asyncio.to_thread(self._command_line.load)
-        except SettingsFault as fault:
-            _log.error(
-                "settings refused; the old ones stay in force", extra={"problems": len(fault.problems)}
-            )
-            return
+        new = await asyncio.to_thread(_settings, self._command_line, self._worker.run_dir)
         self._settings = without_restart(self._settings, new)
         logging.getLogger().setLevel(self._settings.log.level.value.upper())
         self._worker.apply(self._settings)
         self._worker.access_log.apply(self._settings.log, self._settings.trusted_proxies)
+
+
+def _settings(command_line: CommandLine, run_dir: Path) -> NodeSettings:
+    """Those in force: the supervisor found them good. Blocks."""
+    return command_line.load(read_contents(contents_of(run_dir))).settings
 
 
 if __name__ == "__main__":

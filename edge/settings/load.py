@@ -27,6 +27,9 @@ MAX_SITE_FILES = 10_000
 COMMAND_LINE = "command line"
 NOTHING_SAID = Overrides()
 
+Contents = Mapping[Path, bytes]
+"""What stood in the files of one load: the node file's first, then the site files' in their order."""
+
 
 def load_node(
     file: Path,
@@ -34,16 +37,21 @@ def load_node(
     *,
     env: Mapping[str, str] | None = None,
     on_this_machine: bool = False,
+    kept: Contents | None = None,
+    keep: dict[Path, bytes] | None = None,
 ) -> NodeSettings:
     """The settings in a node file and its site files. Raises SettingsFault with every problem.
 
     env: where { env = "NAME" } is looked up, None = the process's environment. on_this_machine: also check what only holds
-    here (folders, certificates), and make the data folder.
+    here (folders, certificates), and make the data folder. keep: gets what was read. kept: what another load was given by
+    `keep`, to be read instead of the files, whatever stands in them by now.
     """
-    loading = _Loading(os.environ if env is None else env, on_this_machine)  # noqa: TID251  # settings come from here
+    loading = _Loading(os.environ if env is None else env, on_this_machine, kept)  # noqa: TID251  # they come from here
     document = loading.document(file)
-    settings = loading.node(file, document, overrides) if document is not None else None
-    return loading.result(settings)
+    settings = loading.result(loading.node(file, document, overrides) if document is not None else None)
+    if keep is not None:
+        keep.update(loading.contents)
+    return settings
 
 
 def from_origin(
@@ -104,12 +112,22 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
     yield from sorted(found for found in start.glob(str(path)) if found.is_file())
 
 
+def _content(file: Path) -> bytes:
+    """One byte more than is allowed, at most. OSError."""
+    if file.exists() and not file.is_file():
+        raise OSError(0, "it is no regular file")
+    with file.open("rb") as opened:
+        return opened.read(MAX_FILE_BYTES + 1)
+
+
 @dataclass(slots=True)
 class _Loading:
     """One load, and what is wrong so far."""
 
     env: Mapping[str, str]
     on_this_machine: bool
+    kept: Contents | None = None
+    contents: dict[Path, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     """In the order in which problems are shown."""
@@ -121,10 +139,8 @@ class _Loading:
         name = str(file)
         self.files.append(name)
         try:
-            if file.exists() and not file.is_file():
-                raise OSError(0, "it is no regular file")
-            with file.open("rb") as opened:
-                return parse(name, opened.read(MAX_FILE_BYTES + 1))
+            content = self.contents[file] = _content(file) if self.kept is None else self.kept[file]
+            return parse(name, content)
         except OSError as error:
             wrong = f"the file cannot be read: {error.strerror or error}"
             self.problems.append(Problem(name, None, "", wrong, "name a file that is there and may be read"))
@@ -241,6 +257,9 @@ class _Loading:
 
     def _site_files(self, settings: NodeSettings, document: Document) -> Iterator[Path]:
         if settings.file is None:
+            return
+        if self.kept is not None:
+            yield from (file for file in self.kept if file != settings.file)
             return
         seen: set[Path] = set()
         for index, pattern in enumerate(settings.site_files):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.log import Form
-from edge.server.command_line import CommandLine
+from edge.server.command_line import CommandLine, read_contents, write_contents
 from edge.settings.node import LogLevel, Overrides
 from edge.settings.problems import SettingsFault
 
@@ -45,15 +45,15 @@ def test_it_crosses_as_plain_values(said: CommandLine):
 
 def test_the_log_is_as_the_file_says_unless_the_command_line_does(file: Path, tmp_path: Path):
     data_dir = Overrides(data_dir=str(tmp_path / "data"))
-    log = CommandLine(file, data_dir).load().log
+    log = CommandLine(file, data_dir).load().settings.log
     assert (log.level, log.form) == (LogLevel.WARNING, Form.JSON)
-    log = CommandLine(file, data_dir, LogLevel.DEBUG, Form.TEXT).load().log
+    log = CommandLine(file, data_dir, LogLevel.DEBUG, Form.TEXT).load().settings.log
     assert (log.level, log.form) == (LogLevel.DEBUG, Form.TEXT)
 
 
 def test_an_origin_alone_is_enough(tmp_path: Path):
     said = CommandLine(None, Overrides(origin="http://127.0.0.1:1", data_dir=str(tmp_path)))
-    assert [site.name for site in said.load().sites] == ["default"]
+    assert [site.name for site in said.load().settings.sites] == ["default"]
 
 
 def test_what_cannot_be_used_is_said(tmp_path: Path):
@@ -63,7 +63,27 @@ def test_what_cannot_be_used_is_said(tmp_path: Path):
 
 def test_a_worker_that_is_started_later_holds_on_to_name_and_folder(file: Path, tmp_path: Path):
     said = CommandLine(file, Overrides(data_dir=str(tmp_path / "data")))
-    pinned = said.pinned(said.load())
+    pinned = said.pinned(said.load().settings)
     file.write_text(NODE.replace("from-file", "other"))
-    settings = pinned.load()
+    settings = pinned.load().settings
     assert (settings.name, settings.data_dir) == ("from-file", tmp_path / "data")
+
+
+def test_what_was_kept_makes_the_same_settings_whatever_became_of_the_files(file: Path, tmp_path: Path):
+    (tmp_path / "sites").mkdir()
+    site = tmp_path / "sites" / "b.toml"
+    site.write_text('hostnames = ["b.example"]\norigins = ["http://127.0.0.1:2"]\n# \u00e9\n', "utf-8")
+    said = CommandLine(file, Overrides(data_dir=str(tmp_path / "data")))
+    loaded = said.load()
+    assert [rules.name for rules in loaded.settings.sites] == ["a", "b"]
+    write_contents(loaded.contents, tmp_path / "kept.json")
+    file.write_text("half wri")
+    site.unlink()
+    kept = read_contents(tmp_path / "kept.json")
+    assert kept == loaded.contents
+    assert said.load(kept).settings == loaded.settings
+
+
+def test_what_is_kept_can_be_read_by_this_user_only(tmp_path: Path):
+    write_contents({}, tmp_path / "kept.json")
+    assert (tmp_path / "kept.json").stat().st_mode & 0o777 == 0o600

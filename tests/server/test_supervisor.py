@@ -266,6 +266,32 @@ async def test_bad_settings_leave_the_old_ones_in_force_and_say_so(tmp_path: Pat
         assert "older settings" not in str((await readiness(world))["settings"])
 
 
+async def test_a_worker_that_is_replaced_while_the_files_are_bad_has_the_settings_in_force(
+    tmp_path: Path, origin: ScriptedOrigin
+):
+    good = site_of(tmp_path, origin)
+    async with World(tmp_path, origin=None, config=good) as world:
+        world.config_file.write_text("half wri")
+        os.kill((await pids(world))[0], signal.SIGKILL)
+        await world.wait_metric("perigee_worker_restarts_total", 1)
+        await eventually(lambda: _is_ready(world))
+        assert (await world.get("/a")).status == 200
+
+
+async def test_it_can_be_asked_what_is_stored_and_why(tmp_path: Path, origin: ScriptedOrigin):
+    async with World(tmp_path, origin=origin.url) as world:
+        url = f"/explain?url={world.url}/a"
+        (said,) = json.loads((await world.admin(url)).body)["workers"]
+        assert (said["decision"], said["because"], said["stored"]) == ("uri-miss", "nothing-stored", [])
+        await world.get("/a")
+        (said,) = json.loads((await world.admin(url)).body)["workers"]
+        assert (said["decision"], said["because"], said["stored"][0]["lifetime"]) == ("hit", "fresh", 60.0)
+        (said,) = json.loads((await world.admin(url + "&header=Cache-Control:no-cache")).body)["workers"]
+        assert (said["decision"], said["because"]) == ("request", "request-no-cache")
+        assert len(origin.requests) == 1
+        assert (await world.admin("/explain?url=gopher://a")).status == 400
+
+
 async def test_a_renamed_log_is_made_anew_on_usr1(tmp_path: Path, origin: ScriptedOrigin):
     log = tmp_path / "access.log"
     async with World(tmp_path, origin=None, config=site_of(tmp_path, origin)) as world:

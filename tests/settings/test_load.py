@@ -28,9 +28,9 @@ def node(tmp_path: Path) -> Path:
     return file
 
 
-def said(file: Path, overrides: Overrides = Overrides(), **more: bool) -> list[str]:
+def said(file: Path, overrides: Overrides = Overrides(), *, on_this_machine: bool = False) -> list[str]:
     with pytest.raises(SettingsFault) as fault:
-        load_node(file, overrides, env={}, **more)
+        load_node(file, overrides, env={}, on_this_machine=on_this_machine)
     return [str(problem).replace(f"{file.parent}/", "") for problem in fault.value.problems]
 
 
