@@ -23,12 +23,14 @@ from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_reuse, stale_usable
 from edge.semantics.decisions import Forward, Serve, ServeStale
+from edge.semantics.freshening import STALE_IF_ERROR_STATUSES
 from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import CONDITIONALS
 from edge.store.store import Store
+from edge.streams import BoundedBody
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
 from edge.wire.framing import NO_BODY
@@ -87,15 +89,15 @@ class Fetching:
                 return await self._follow(asked, forward, lease, attempt)
             case Alone(remembered):
                 if remembered:
-                    if not _PARTS.isdisjoint(asked.head.fields.names()):
-                        return await self.passed_on(asked, forward.fwd, Because.UNCACHEABLE_REMEMBERED)
                     forward = replace(forward, because=Because.UNCACHEABLE_REMEMBERED)
+                    if not _PARTS.isdisjoint(asked.head.fields.names()):
+                        return await self.passed_on(asked, forward, by_owner=True)
                 return await self._lead(asked, forward, self._start(asked, forward, len(candidates), None))
             case _ as never:
                 assert_never(never)
 
     def refresh(self, asked: Asked, stored: StoredResponse) -> None:
-        """Revalidate in the background; one fill per key and variant."""
+        """Revalidate in the background, by a GET whatever was asked; one fill per key and variant."""
         lease = self._room.table.lead_if_idle(
             asked.key,
             _variant(asked, (stored,)),
@@ -105,10 +107,13 @@ class Fetching:
         )
         if lease is not None:
             quiet = replace(
-                asked, exchange=Exchange(asked.exchange.request, asked.exchange.peer, asked.exchange.tier)
+                asked,
+                exchange=Exchange(asked.exchange.request, asked.exchange.peer, asked.exchange.tier),
+                head=replace(asked.head, method=GET),
             )
             validating = (stored,) if stored.validators.usable else ()
-            forward = Forward(Forwarded.STALE, Because.STALE_WHILE_REVALIDATE, validating)
+            fallback = stored if stale_usable(stored, self._now()) else None
+            forward = Forward(Forwarded.STALE, Because.STALE_WHILE_REVALIDATE, validating, fallback=fallback)
             self._start(quiet, forward, 0, lease).leave()
 
     def _join(self, asked: Asked, candidates: Sequence[StoredResponse]) -> Lead[Fill] | Follow[Fill] | Alone:
@@ -122,7 +127,7 @@ class Fetching:
         )
 
     def _start(self, asked: Asked, forward: Forward, held: int, lease: Lease[Fill] | None) -> Fill:
-        """Begin a fill, detached from whoever asked for it."""
+        """Begin a fill, detached from whoever asked for it. lease: None = nobody can follow it."""
         order = FillOrder(
             request=asked.head,
             key=asked.key,
@@ -133,9 +138,9 @@ class Fetching:
             variants_held=held if forward.fwd is Forwarded.VARY_MISS else 0,
             on_interim=asked.exchange.on_interim,
         )
-        fill = Fill(order, self._room, lease)
-        if lease is not None:
-            lease.fill = fill
+        if lease is None:
+            lease = self._room.table.lead_alone(asked.key, fence=0)
+        fill = lease.fill = Fill(order, self._room, lease)
         self._tasks.spawn(fill.run(), name="fill")
         return fill
 
@@ -146,10 +151,11 @@ class Fetching:
                 fill.private_taken = True
         finally:
             fill.leave()
-        if isinstance(found, Private) and found.head.status == 200 and _wants_part(asked.head):
-            # The whole was fetched to be stored and may not be: ask again for what the client wants.
+        if isinstance(found, Private) and found.head.status == 200 and b"range" in asked.head.fields:
+            # The whole was fetched to be stored and may not be: ask again for the part that the client wants. (Who sent
+            # If-None-Match gets the 200: true, and not worth a second request.)
             found.fetched.body.abort()
-            return await self.passed_on(asked, forward.fwd, found.because)
+            return await self.passed_on(asked, replace(forward, because=found.because), by_owner=True)
         return await self._reply(asked, forward, found, collapsed=False)
 
     async def _follow(self, asked: Asked, forward: Forward, lease: Lease[Fill], attempt: int) -> Reply | None:
@@ -175,7 +181,9 @@ class Fetching:
                 if found.because is not Because.STALE_IF_ERROR:
                     again = decide_reuse(asked.head, (stored,), asked.rules, self._now())
                     if _is_vary_miss(again):
-                        return None
+                        # By now the Vary is known, so those who want the same variant meet.
+                        miss = Forward(Forwarded.VARY_MISS, Because.NO_VARIANT, fallback=forward.fallback)
+                        return await self.forward(asked, miss, (stored,), attempt + 1)
                     if not isinstance(again, Serve | ServeStale):
                         # It must be validated for each request, so it cannot be shared.
                         return await self._lead(asked, forward, self._start(asked, forward, 0, None))
@@ -192,47 +200,55 @@ class Fetching:
     # -- for one client alone --
 
     async def passed_on(
-        self,
-        asked: Asked,
-        fwd: Forwarded,
-        because: Because,
-        on_head: OnHead | None = None,
-        fallback: StoredResponse | None = None,
+        self, asked: Asked, forward: Forward, on_head: OnHead | None = None, *, by_owner: bool = False
     ) -> Reply:
         """To the origin and back, body, conditionals and range as the client sent them.
 
-        Only the answer to a POST may be stored (RFC 9110 s9.3.3). It ends with the client: an upload that breaks
-        off is never finished for it.
+        by_owner: through the worker that owns the key, who may have it. Only the answer to a POST may be stored
+        (RFC 9110 s9.3.3). It ends with the client: an upload that breaks off is never finished for it.
         """
         exchange = asked.exchange
         has_body = exchange.request.framing != NO_BODY and asked.head.method not in (GET, HEAD)
+        may_store = asked.head.method == POST and exchange.request.upgrade is None
         order = FillOrder(
             request=asked.head,
             key=asked.key,
             rules=asked.rules,
-            routes=self._tiers.straight(exchange, asked.head, asked.rules),
+            routes=self._tiers.straight(exchange, asked.head, asked.rules, asked.key if by_owner else None),
             on_interim=exchange.on_interim,
             on_head=on_head,
-            body=exchange.body if has_body else None,
-            relay=None if asked.head.method == POST and exchange.request.upgrade is None else because,
+            body=BoundedBody(exchange.body, asked.rules.max_request_body) if exchange.body and has_body else None,
+            relay=None if may_store else forward.because,
         )
-        fill = Fill(order, self._room, None)
-        task = self._tasks.spawn(fill.run(), name="pass")
-        try:
-            found = await asyncio.shield(fill.found)
-            if isinstance(found, Private):
-                fill.private_taken = True
-        finally:
-            if not fill.found.done():
-                task.cancel()
-            fill.leave()
-        forward = Forward(fwd, because, (), collapse=False, fallback=fallback)
+        found = await self._taken(Fill(order, self._room, None))
+        fallback = forward.fallback
+        if (
+            isinstance(found, Private)
+            and fallback is not None
+            and found.head.status in STALE_IF_ERROR_STATUSES
+            and stale_usable(fallback, self._now())
+        ):
+            found.fetched.body.abort()
+            found = FromStore(fallback, Because.STALE_IF_ERROR, found.head.status)
         reply = await self._reply(asked, forward, found, collapsed=False)
         if reply is None:
             raise UpstreamFault(
                 "the stored response is gone", proxy_status="proxy_internal_error", status=502
             )
         return reply
+
+    async def _taken(self, fill: Fill) -> Found:
+        """What a fill that lives no longer than its client found."""
+        task = self._tasks.spawn(fill.run(), name="pass")
+        try:
+            found = await asyncio.shield(fill.found)
+            if isinstance(found, Private):
+                fill.private_taken = True
+            return found
+        finally:
+            if not fill.found.done():
+                task.cancel()
+            fill.leave()
 
     # -- the reply --
 
@@ -291,10 +307,6 @@ def _variant(asked: Asked, candidates: Sequence[StoredResponse]) -> bytes:
 def _patience(rules: SiteRules) -> float:
     """Seconds a follower waits for a head before another takes over."""
     return rules.origin.timeouts.connect + rules.origin.timeouts.first_byte
-
-
-def _wants_part(head: RequestHead) -> bool:
-    return not _PARTS.isdisjoint(head.fields.names())
 
 
 def _is_vary_miss(reuse: object) -> bool:

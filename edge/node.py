@@ -34,6 +34,10 @@ from edge.tiers import Tiers
 from edge.wire.framing import Length
 
 GET, HEAD = b"GET", b"HEAD"
+_UPGRADE = Forward(Forwarded.BYPASS, Because.UPGRADE, collapse=False)
+_METHOD = Forward(Forwarded.METHOD, Because.METHOD_NOT_CACHED, collapse=False)
+_PRECONDITION = Forward(Forwarded.REQUEST, Because.PRECONDITION, collapse=False)
+_COOKIE = Forward(Forwarded.BYPASS, Because.COOKIE, collapse=False)
 
 
 class Node:
@@ -119,14 +123,14 @@ class Node:
     async def _answer(self, asked: Asked) -> Reply:
         head, rules, passed_on = asked.head, asked.rules, self._fetching.passed_on
         if asked.exchange.request.upgrade is not None:
-            return await passed_on(asked, Forwarded.BYPASS, Because.UPGRADE)
+            return await passed_on(asked, _UPGRADE)
         if head.method not in (GET, HEAD):
             on_head = None if head.method in SAFE_METHODS else partial(self._after_unsafe, asked)
-            return await passed_on(asked, Forwarded.METHOD, Because.METHOD_NOT_CACHED, on_head)
+            return await passed_on(asked, _METHOD, on_head)
         if only_for_origin(head):
-            return await passed_on(asked, Forwarded.REQUEST, Because.PRECONDITION)
+            return await passed_on(asked, _PRECONDITION)
         if rules.store.cookie is CookieRule.BYPASS and keys.has_unkeyed_cookie(head.fields, rules.key):
-            return await passed_on(asked, Forwarded.BYPASS, Because.COOKIE)
+            return await passed_on(asked, _COOKIE)
         for attempt in range(MAX_ROUNDS + 1):
             reply = await self._round(asked, attempt)
             if reply is not None:
@@ -187,7 +191,7 @@ class Node:
                 else:
                     self._store.freshen(old, new)
 
-        return await self._fetching.passed_on(asked, forward.fwd, forward.because, update, forward.fallback)
+        return await self._fetching.passed_on(asked, forward, update, by_owner=True)
 
     # -- invalidation --
 

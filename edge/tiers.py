@@ -91,20 +91,37 @@ class Tiers:
             self._origin_of(rules),
             lambda validating: self._to_origin(exchange, head, rules, conditional_fields(validating)),
         )
-        owner = self._owner_of(key)
-        if owner == self._index or exchange.tier or not self._workers:
+        worker = self._owner_in_reach(exchange, key)
+        if worker is None:
             return (origin,)
         to_owner = Route(
-            self._workers[owner],
-            lambda validating: self._to_worker(exchange, head, conditional_fields(validating)),
+            worker,
+            lambda validating: self._to_worker(
+                exchange, head, head.fields.without(_PARTS).with_added(*conditional_fields(validating))
+            ),
             is_worker=True,
         )
         return (to_owner, origin)
 
-    def straight(self, exchange: Exchange, head: RequestHead, rules: SiteRules) -> tuple[Route, ...]:
-        """For what is not stored: to the origin, with the client's own conditionals, range and body."""
+    def straight(
+        self, exchange: Exchange, head: RequestHead, rules: SiteRules, key: bytes | None = None
+    ) -> tuple[Route, ...]:
+        """For what is not stored: to the origin, with the client's own conditionals, range and body.
+
+        key: not None = by its owner, should that be another worker (for a GET or HEAD, which it may have).
+        """
         request = self._to_origin(exchange, head, rules, (), passed_on=True)
-        return (Route(self._origin_of(rules), lambda _: request),)
+        origin = Route(self._origin_of(rules), lambda _: request)
+        worker = None if key is None else self._owner_in_reach(exchange, key)
+        if worker is None:
+            return (origin,)
+        to_owner = self._to_worker(exchange, head, head.fields)
+        return (Route(worker, lambda _: to_owner, is_worker=True), origin)
+
+    def _owner_in_reach(self, exchange: Exchange, key: bytes) -> Upstream | None:
+        """The worker that owns the key; None when we do, or when the request comes from a worker already."""
+        owner = self._owner_of(key)
+        return None if owner == self._index or exchange.tier or not self._workers else self._workers[owner]
 
     def _to_origin(
         self,
@@ -131,13 +148,11 @@ class Tiers:
         upgrade = parsed.upgrade if passed_on else None
         return UpstreamRequest(head.method, head.target, host, fields, upgrade=upgrade)
 
-    def _to_worker(
-        self, exchange: Exchange, head: RequestHead, conditional: tuple[Line, ...]
-    ) -> UpstreamRequest:
+    def _to_worker(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
         authority = head.authority
         said = b"%b %b %d" % (authority.scheme, authority.host, authority.port)
         hops = ", ".join(self._hops(exchange)).encode("latin-1", "replace")
-        fields = head.fields.without(_PARTS).with_added(*conditional, (AUTHORITY, said), (HOPS, hops))
+        fields = fields.with_added((AUTHORITY, said), (HOPS, hops))
         return UpstreamRequest(head.method, head.target, authority.render(), fields)
 
 

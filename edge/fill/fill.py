@@ -41,6 +41,8 @@ from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
 """Faults after which the next route may have the request."""
+_OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
+"""Reasons not to store that lie in who asked: the others can still share, so the key is not remembered for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +171,15 @@ class Fill:
 
     def _relay(self, because: Because, head: ResponseHead, fetched: Fetched) -> Outcome:
         """An answer that serves its leader only; the others are released at once."""
-        if self.lease is not None and because is not Because.AUTHORIZATION:
-            # Not for Authorization: that is one client's business, the others can still share.
+        if self.lease is not None and because not in _OF_ONE_CLIENT:
             until = self.room.clock.mono() + self.order.rules.store.remember_uncacheable
             self.room.table.remember_uncacheable(self.order.key, until)
         if self.lease is not None:
             self.room.table.settle(self.lease, Outcome.UNCACHEABLE)
-        if self.has_leader:
-            self._tell(Private(head, fetched, because, self.behind))
-        else:
+        if not self.has_leader:
             fetched.body.abort()
+        # Followers are told in any case: it is no failure, they ask for themselves.
+        self._tell(Private(head, fetched, because, self.behind))
         return Outcome.UNCACHEABLE
 
     def _is_anothers_large(self, length: int | None) -> bool:
