@@ -41,12 +41,19 @@ _NO_STORE: Line = (b"Cache-Control", b"no-store")
 
 
 def build_answer(
-    request: RequestHead, stored: StoredResponse, age: float, boundary: bytes, max_ranges: int
+    request: RequestHead,
+    stored: StoredResponse,
+    age: float,
+    boundary: bytes,
+    max_ranges: int,
+    *,
+    for_tier: bool = False,
 ) -> Answer:
     """What `stored` answers to `request`.
 
     age: seconds, sent as whole ones. boundary: for multipart/byteranges, a token of random characters. max_ranges:
-    Limits.ranges. The answer to HEAD has the head and the length that GET would get.
+    Limits.ranges. for_tier: the client is a cache of ours, which may have to be freshened with all fields of a 304, those
+    about the content too (RFC 9111 s4.3.4): they may have come from a 304 behind us. The answer to HEAD has the head and the length that GET would get.
     """
     head = with_age(stored.head, age)
     length = stored.body_length
@@ -54,7 +61,8 @@ def build_answer(
         return Answer(head, () if request.method == b"HEAD" else None, length)
     precondition = evaluate_preconditions(request, stored)
     if precondition is Precondition.NOT_MODIFIED:
-        return Answer(_replaced(head, 304, head.fields.without(_ABOUT_CONTENT)), (), 0)
+        fields = head.fields if for_tier else head.fields.without(_ABOUT_CONTENT)
+        return Answer(_replaced(head, 304, fields), (), 0)
     if precondition is Precondition.FAILED:
         return Answer(_error(head, 412), (), 0)
     if request.method == b"HEAD":

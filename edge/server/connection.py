@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
@@ -164,6 +165,9 @@ class Connection(asyncio.Protocol):
                 if end < 0:
                     break
                 request = parse_request_head(buffer[at:end], limits, scheme)
+                if self._tier:
+                    # A worker of ours takes trailers, whatever its own client does.
+                    request = replace(request, accepts_trailers=True)
                 at, seen, self._blank = end, 0, False
                 if not self._start(request, buffer, at):
                     return

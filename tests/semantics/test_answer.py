@@ -150,3 +150,11 @@ def test_a_stored_content_range_does_not_stay_beside_ours():
     two = build_answer(asking((b"Range", b"bytes=0-1,3-4")), stored, 0.0, BOUNDARY, 8)
     assert b"content-range" not in two.head.fields
     assert build_answer(asking(), stored, 0.0, BOUNDARY, 8).head.fields.get(b"content-range") == b"garbage"
+
+
+@pytest.mark.parametrize("for_tier", [False, True])
+def test_a_304_for_a_tier_of_ours_keeps_what_it_may_have_to_freshen(for_tier):
+    stored = holding((b"ETag", b'"a"'), (b"Content-Type", b"text/plain"))
+    answer = build_answer(asking((b"If-None-Match", b'"a"')), stored, 1.0, b"-", 8, for_tier=for_tier)
+    assert answer.head.status == 304
+    assert (answer.head.fields.get(b"content-type") == b"text/plain") is for_tier
