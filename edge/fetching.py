@@ -33,7 +33,6 @@ from edge.store.store import Store
 from edge.streams import BoundedBody
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
-from edge.wire.framing import NO_BODY
 
 GET, HEAD, POST = b"GET", b"HEAD", b"POST"
 MAX_ROUNDS = 4
@@ -208,7 +207,9 @@ class Fetching:
         (RFC 9110 s9.3.3). It ends with the client: an upload that breaks off is never finished for it.
         """
         exchange = asked.exchange
-        has_body = exchange.request.framing != NO_BODY and asked.head.method not in (GET, HEAD)
+        body = None
+        if exchange.body is not None and asked.head.method not in (GET, HEAD):
+            body = BoundedBody(exchange.body, asked.rules.max_request_body)
         may_store = asked.head.method == POST and exchange.request.upgrade is None
         order = FillOrder(
             request=asked.head,
@@ -217,7 +218,7 @@ class Fetching:
             routes=self._tiers.straight(exchange, asked.head, asked.rules, asked.key if by_owner else None),
             on_interim=exchange.on_interim,
             on_head=on_head,
-            body=BoundedBody(exchange.body, asked.rules.max_request_body) if exchange.body and has_body else None,
+            body=body,
             relay=None if may_store else forward.because,
         )
         found = await self._taken(Fill(order, self._room, None))

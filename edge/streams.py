@@ -1,13 +1,15 @@
-"""Body streams put together.
+"""Body streams put together, and held to a bound.
 
-Owns: `JoinedStream`: several streams with bytes before each and after the last (multipart/byteranges).
+Owns: `JoinedStream`: several streams with bytes before each and after the last (multipart/byteranges). `BoundedBody`: a
+request body of unknown length that may not grow beyond what the site takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.exchange import BodyStream
+from edge.errors import ClientFault
+from edge.exchange import BodySource, BodyStream
 from edge.semantics.message import EMPTY, Fields
 
 
@@ -47,3 +49,21 @@ class JoinedStream:
         """No more will be read."""
         for stream in self._streams:
             stream.close()
+
+
+class BoundedBody:
+    """`source`, as long as it gives no more than `limit` bytes."""
+
+    __slots__ = ("_left", "_source")
+
+    def __init__(self, source: BodySource, limit: int) -> None:
+        self._source = source
+        self._left = limit
+
+    async def read(self) -> bytes:
+        """The next bytes, b"" at the clean end. Raises ClientFault (413) beyond the limit, and what the source raises."""
+        piece = await self._source.read()
+        self._left -= len(piece)
+        if self._left < 0:
+            raise ClientFault("request body too large", status=413)
+        return piece

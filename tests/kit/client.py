@@ -79,6 +79,20 @@ class RawClient:
             # One turn of the loop, so that a peer in this process sees each byte alone; Nagle is off already.
             await asyncio.sleep(0)
 
+    async def send_until_stuck(self, data: bytes, times: int, *, still: float = 0.3) -> int:
+        """Send `data` up to `times` times; how often it was taken whole before nothing moved for `still` seconds.
+
+        The piece that got stuck goes out when the peer reads on.
+        """
+        for taken in range(times):
+            self._writer.write(data)
+            try:
+                async with asyncio.timeout(still):
+                    await self._writer.drain()
+            except TimeoutError:
+                return taken
+        return times
+
     async def send_request(
         self, method: str, target: str, headers: HeadersLike = (), body: bytes | None = None
     ) -> None:

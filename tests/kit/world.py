@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.kit.answer import Answer
 from tests.kit.client import RawClient
 from tests.kit.origin_connection import HeadersLike
+from tests.kit.process import children
 from tests.kit.waiting import PATIENCE, TookTooLong
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,11 @@ class World:
         """The process id of the edge's first process."""
         assert self._process is not None, "the edge is not running"
         return self._process.pid
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that live now."""
+        return children(self.pid)
 
     def log(self) -> str:
         """The last 64 KiB of what the edge wrote, stdout and stderr, since the world began."""

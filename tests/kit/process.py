@@ -1,0 +1,31 @@
+"""What the kernel says of a process."""
+
+from pathlib import Path
+
+
+def memory(pid: int) -> int:
+    """Resident bytes."""
+    return _status(pid, "VmRSS")
+
+
+def peak_memory(pid: int) -> int:
+    """The most resident bytes that it ever had."""
+    return _status(pid, "VmHWM")
+
+
+def open_files(pid: int) -> int:
+    """Its file descriptors."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def children(pid: int) -> list[int]:
+    """Its child processes, oldest first."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in text.split()]
+
+
+def _status(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"process {pid} has no {name}")
