@@ -18,12 +18,25 @@ from tests.kit.disk import MB, SMALL, primary, variant
 T = TypeVar("T")
 
 
+def open_bodies(directory: Path) -> int:
+    """Descriptors of body files under `directory`, unlinked ones too."""
+    bodies = str(directory / "live" / "bodies")
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            found += str(descriptor.readlink()).startswith(bodies)
+        except FileNotFoundError:  # the one that reads the directory
+            continue
+    return found
+
+
 class SpoolRoom:
     """Makes spools. written, published: what went through the writing thread, what became a stored response."""
 
     def __init__(self, tier: DiskTier, writing: ThreadPoolExecutor, reading: ThreadPoolExecutor) -> None:
         self.tier = tier
         self.writes = 0
+        """Calls that were handed to the writing thread."""
         self.published: list[StoredResponse] = []
         self._writing = writing
         self._reading = reading
