@@ -2,9 +2,9 @@
 
 Owns: `Store`. The memory tier answers on the event loop; the disk tier is touched in the store's threads only - one
 that writes, in the order of what happened, and a few that read. Rules:
-* What was forgotten is gone for every later look-up at once, though its bytes leave the disk a little later: a
-  forgotten key is hidden until the writer has deleted it, and a read that was under way is thrown away.
-* Memory is newer than disk: a disk copy never replaces one in memory.
+* What was forgotten is gone for every later look-up at once, though its bytes leave the disk a little later: what waits
+  to be deleted is hidden (pending.py), and a read that was under way is thrown away.
+* Memory is newer than what waits to be written, and that is newer than the disk.
 * Writing behind is bounded in bytes; what does not fit is not written, and counted. Serving never waits for a write.
 * A worker writes only the keys it owns (DESIGN section 5); of the others it has memory copies.
 """
@@ -12,10 +12,9 @@ that writes, in the order of what happened, and a few that read. Rules:
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -24,23 +23,29 @@ from edge.measures import Measures
 from edge.semantics.key import variant_digest
 from edge.semantics.stored import StoredResponse
 from edge.store.bodies import DiskBody, MemoryBody, StoredBody
-from edge.store.bodyfile import BodyFile
 from edge.store.codec import decode, resident_bytes
 from edge.store.disk import DiskRecord, DiskTier
+from edge.store.loading import Loaded, load_all
 from edge.store.memory import Held, MemoryTier
+from edge.store.pending import Delete, DropBody, DropUnreadable, Put, Rehead
 from edge.store.spool import DiskSpool
-from edge.store.writing import Delete, DeleteOne, Put, Rehead, WriteBehind
+from edge.store.writing import WriteBehind
+from edge.tasks import spawn
 
 T = TypeVar("T")
 READ_THREADS = 4
 """Disk reads at a time: enough to keep one device busy, few enough not to starve the loop of the GIL."""
+LOADS = 3
+"""How often a look-up reads a key again because it changed meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
 class _Loading:
-    """A key being read from disk."""
+    """A key being read from disk. waiters: look-ups that have not seen `found` yet."""
 
-    result: asyncio.Future[list[StoredResponse]]
+    task: asyncio.Task[None] | None = None
+    found: list[StoredResponse] = field(default_factory=list)
+    waiters: int = 0
     is_void: bool = False
 
 
@@ -63,10 +68,7 @@ class Store:
         self._on_fault = on_fault
         self._reads = measures.store_reads
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
-        self._writing = (
-            WriteBehind(disk, measures, write_behind_bytes, on_fault, self._written) if disk is not None else None
-        )
-        self._hidden: Counter[bytes] = Counter()
+        self._writing = None if disk is None else WriteBehind(disk, measures, write_behind_bytes, on_fault)
         self._loading: dict[bytes, _Loading] = {}
 
     async def open(self) -> None:
@@ -78,9 +80,12 @@ class Store:
             await self._writing.start()
 
     async def aclose(self) -> None:
-        """Write what waits, close the disk."""
+        """Write what waits, close the disk. May be called again."""
         if self._writing is not None:
             await self._writing.aclose()
+        reading = [loading.task for loading in self._loading.values() if loading.task is not None]
+        if reading:
+            await asyncio.wait(reading)
         self._readers.shutdown(wait=True)
 
     async def tend(self) -> None:
@@ -95,110 +100,137 @@ class Store:
         return self.memory.get(key)
 
     def is_on_disk(self, key: bytes) -> bool:
-        """True when the disk holds something for `key` that was not forgotten; costs a dictionary look-up."""
-        disk = self.disk
-        return disk is not None and disk.is_open and key not in self._hidden and bool(disk.variants(key))
+        """True when `load` may find more than memory has; costs a few look-ups in dictionaries."""
+        disk, writing = self.disk, self._writing
+        if disk is None or writing is None:
+            return False
+        if writing.pending.has_responses(key):
+            return True
+        return disk.is_open and bool(disk.variants(key)) and not writing.pending.is_hidden(key)
 
     async def load(self, key: bytes) -> list[StoredResponse]:
         """All variants, from memory and disk; small bodies come into memory. Damage is a miss."""
-        loading = self._loading.get(key)
-        if loading is None:
-            loading = self._loading[key] = _Loading(asyncio.get_running_loop().create_future())
+        for _ in range(LOADS):
+            if self.disk is None or not self.disk.is_open or not self.is_on_disk(key):
+                break
+            loading = self._loading.get(key) or self._start_loading(key, self.disk)
+            assert loading.task is not None, key
+            loading.waiters += 1
             try:
-                records = await self._read(partial(self._read_all, key))
-                if loading.is_void:
-                    records = []
-                loading.result.set_result(self._adopt(key, records))
+                await asyncio.shield(
+                    loading.task
+                )  # not ours alone: whoever is cancelled takes it from nobody
             finally:
-                del self._loading[key]
-                if not loading.result.done():
-                    loading.result.set_result([])
-        found = await asyncio.shield(loading.result)
-        if loading.is_void:
-            return [held.value for held in self.memory.get(key)]
-        return found
+                loading.waiters -= 1
+                self._end_loading(key, loading)
+            if not loading.is_void:
+                return self._seen(key, loading.found)
+        return self._seen(key, [])
 
-    def _read_all(self, key: bytes) -> list[tuple[StoredResponse, bytes | None]]:
-        """In a reading thread: every variant with its body if that is small enough for memory."""
-        disk = self.disk
-        assert disk is not None
-        found: list[tuple[StoredResponse, bytes | None]] = []
-        for variant, _ in disk.variants(key):
-            record = self._record(disk, key, variant)
-            if record is None:
-                continue
-            try:
-                stored = decode(record.meta)
-            except ValueError:
-                continue
-            body = record.body
-            if isinstance(body, BodyFile):
-                with body:
-                    small = body.length <= self.memory.max_object_bytes
-                    found.append((stored, body.pread(0, body.length) if small else None))
-            else:
-                found.append((stored, body))
-        return found
+    def _seen(self, key: bytes, on_disk: list[StoredResponse]) -> list[StoredResponse]:
+        """The newest of each variant: memory, what waits, disk, in this order."""
+        found = {held.value.nominated: held.value for held in self.memory.get(key)}
+        if self._writing is not None:
+            for stored in self._writing.pending.seen(key, on_disk):
+                found.setdefault(stored.nominated, stored)
+        return list(found.values())
 
-    def _record(self, disk: DiskTier, key: bytes, variant: bytes) -> DiskRecord | None:
+    def _start_loading(self, key: bytes, disk: DiskTier) -> _Loading:
+        loading = self._loading[key] = _Loading()
+        loading.task = spawn(self._load(key, disk, loading), name="store-load")
+        return loading
+
+    def _end_loading(self, key: bytes, loading: _Loading) -> None:
+        """Forget it when nobody waits for it any more; until then a change must find it."""
+        done = loading.task is not None and loading.task.done()
+        if done and not loading.waiters and self._loading.get(key) is loading:
+            del self._loading[key]
+
+    async def _load(self, key: bytes, disk: DiskTier, loading: _Loading) -> None:
         try:
-            record = disk.read(key, variant)
+            loaded = await self._read(partial(load_all, disk, key, self.memory.max_object_bytes))
         except StoreFault as fault:
-            self._on_fault(fault)
-            self._reads.of("disk", "failed").value += 1
-            return None
-        self._reads.of("disk", "absent" if record is None else "found").value += 1
-        return record
-
-    def _adopt(self, key: bytes, records: list[tuple[StoredResponse, bytes | None]]) -> list[StoredResponse]:
-        """Bring what was read into memory, where memory has nothing newer."""
-        held = {each.identity: each.value for each in self.memory.get(key)}
-        found = list(held.values())
-        for stored, body in records:
-            if stored.nominated in held or stored.key != key:
-                continue
-            if body is not None:
+            loaded = Loaded(faults=[fault])
+        finally:
+            if not loading.waiters and self._loading.get(key) is loading:
+                del self._loading[key]
+        for outcome, count in loaded.outcomes.items():
+            self._reads.of("disk", outcome).value += count
+        for each in loaded.faults:
+            self._on_fault(each)
+        if loading.is_void:
+            return
+        if self._writing is not None:
+            for variant in loaded.unreadable:
+                self._writing.add(DropUnreadable(key, variant))
+        loading.found = [stored for stored, _ in loaded.found]
+        bodies = {stored.body_id: body for stored, body in loaded.found}
+        held = {each.identity for each in self.memory.get(key)}
+        for stored in self._seen(key, loading.found):
+            body = bodies.get(stored.body_id)
+            if stored.nominated not in held and body is not None:
                 self._remember(stored, body)
-            found.append(stored)
-            if self.disk is not None:
-                self.disk.touch(key, variant_digest(stored.nominated))
-        return found
+            disk.touch(key, variant_digest(stored.nominated))
 
     async def open_body(self, stored: StoredResponse) -> StoredBody | None:
-        """The body of a stored response, None when it is not there any more or damaged (then it is forgotten)."""
+        """The body of a stored response, None when it is not there any more, damaged, or cannot be read now."""
         for held in self.memory.get(stored.key):
             if held.value.body_id == stored.body_id:
                 held.visited = True
                 return MemoryBody(held.body)
         if stored.body_length == 0:
             return MemoryBody(b"")
-        waiting = self._writing.waiting_body(stored) if self._writing is not None else None
+        disk, writing = self.disk, self._writing
+        if disk is None or writing is None:
+            return None
+        waiting = writing.pending.body(stored)
         if waiting is not None:
             return MemoryBody(waiting)
-        if self.disk is None or stored.key in self._hidden:
+        if not self._is_seen(stored):
             return None
-        record = await self._read(
-            partial(self._record, self.disk, stored.key, variant_digest(stored.nominated))
-        )
-        if record is None or not self._is_of(record, stored):
-            self.forget_one(stored)
+        record = await self._read_one(disk, stored)
+        if record is None:
             return None
-        if isinstance(record.body, BodyFile):
-            return DiskBody(record.body, record.body.length, self._read)
-        return MemoryBody(record.body)
+        if isinstance(record.body, bytes):
+            return MemoryBody(record.body) if self._is_seen(stored) else None
+        if not self._is_seen(stored):
+            record.body.close()
+            return None
+        return DiskBody(record.body, record.body.length, self._read)
 
-    @staticmethod
-    def _is_of(record: DiskRecord, stored: StoredResponse) -> bool:
+    def _is_seen(self, stored: StoredResponse) -> bool:
+        """False when it waits to be deleted, or to be replaced."""
+        return self._writing is not None and any(
+            seen.body_id == stored.body_id for seen in self._writing.pending.seen(stored.key, [stored])
+        )
+
+    async def _read_one(self, disk: DiskTier, stored: StoredResponse) -> DiskRecord | None:
+        variant = variant_digest(stored.nominated)
         try:
-            return decode(record.meta).body_id == stored.body_id
+            record = await self._read(lambda: disk.read(stored.key, variant))
+        except StoreFault as fault:
+            self._reads.of("disk", "failed").value += 1
+            self._on_fault(fault)
+            return None
+        self._reads.of("disk", "absent" if record is None else "found").value += 1
+        if record is None:
+            return None
+        try:
+            is_of = decode(record.meta).body_id == stored.body_id
         except ValueError:
-            return False
+            is_of = False
+        if is_of:
+            return record
+        if not isinstance(record.body, bytes):
+            record.body.close()
+        return None
 
     # -- changes --
 
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
         self._remember(stored, body)
+        self._void_loads(stored.key)
         if self._writing is not None and self._owns(stored.key):
             self._writing.add(Put(stored, body))
 
@@ -218,7 +250,11 @@ class Store:
         variant = variant_digest(stored.nominated)
         writer = await writing.run(lambda: disk.begin(stored.key, variant, length))
         return DiskSpool(
-            writer, write=writing.run, finish=writing.run, read=self._read, published=self._published
+            writer,
+            write=writing.run,
+            finish=partial(writing.run_behind, stored.key),
+            read=self._read,
+            published=self._published,
         )
 
     def _published(self, stored: StoredResponse) -> None:
@@ -236,7 +272,7 @@ class Store:
                 self.memory.put(new.key, new.nominated, new, held.body, len(held.body) + resident_bytes(new))
                 break
         self._void_loads(new.key)
-        if self._writing is not None and self._owns(new.key) and new.key not in self._hidden:
+        if self._writing is not None and self._owns(new.key):
             self._writing.add(Rehead(new))
 
     def forget_one(self, stored: StoredResponse) -> None:
@@ -246,29 +282,24 @@ class Store:
                 self.memory.remove(stored.key, held.identity)
         self._void_loads(stored.key)
         if self._writing is not None and self._owns(stored.key):
-            self._writing.add(DeleteOne(stored))
+            self._writing.add(DropBody(stored.key, stored.nominated, stored.body_id))
 
     def forget(self, key: bytes) -> None:
         """Drop everything under `key`, at once for every later look-up."""
         self.memory.remove_key(key)
         self._void_loads(key)
         if self._writing is not None and self._owns(key):
-            self._hidden[key] += 1
             self._writing.add(Delete(key))
 
-    def _written(self, key: bytes) -> None:
-        """The writer has deleted `key`; what was put since is visible again."""
-        self._hidden[key] -= 1
-        if self._hidden[key] <= 0:
-            del self._hidden[key]
-
     def _void_loads(self, key: bytes) -> None:
-        loading = self._loading.get(key)
+        """The key has changed: what is being read of it is thrown away."""
+        loading = self._loading.pop(key, None)
         if loading is not None:
             loading.is_void = True
 
     async def _read(self, blocking: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, blocking)
-
-
-Candidates = Sequence[StoredResponse]
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, blocking)
+        except RuntimeError as error:
+            raise StoreFault("the store is closed") from error
+        return await reading
