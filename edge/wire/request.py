@@ -97,6 +97,10 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
     framing = _framing(hop, is_11=is_11)
     options = section.options
     keep_alive = b"close" not in options if is_11 else b"keep-alive" in options and b"close" not in options
+    upgrade = None
+    if is_11 and b"upgrade" in hop and method == b"GET" and framing is NO_BODY:
+        # Where a body ends and a tunnel begins must not be a question.
+        upgrade = _upgrade(hop, options)
     expect = hop.get(b"expect")
     if expect is not None and is_11 and (len(expect) != 1 or expect[0].lower() != b"100-continue"):
         raise ClientFault("expectation not supported", status=417)
@@ -106,7 +110,7 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
         framing,
         keep_alive,
         expect is not None and is_11 and framing is not NO_BODY,
-        _upgrade(hop, options) if is_11 and b"upgrade" in hop else None,
+        upgrade,
         b"te" in hop and any(b"trailers" in value.lower() for value in hop[b"te"]),
         line,
     )

@@ -85,7 +85,9 @@ class OriginConnection:
     async def send_raw(self, data: bytes) -> None:
         """Write these bytes, whatever they are, and wait for the socket to take them. ConnectionError: the peer left."""
         if self._writer.is_closing():
-            raise ConnectionResetError("the peer has gone")  # uvloop would raise RuntimeError, asyncio nothing
+            raise ConnectionResetError(
+                "the peer has gone"
+            )  # uvloop would raise RuntimeError, asyncio nothing
         self._writer.write(data)
         await self._writer.drain()
 
@@ -141,6 +143,10 @@ class OriginConnection:
         """Read the whole body of the request at hand into it (rules registered with `read_body=False`)."""
         assert self.request is not None, "no request is being answered on this connection"
         await read_body(self._reader, self.request)
+
+    async def read_raw(self, size: int) -> bytes:
+        """Exactly `size` bytes of what follows the request (a tunnel's); asyncio.IncompleteReadError when fewer come."""
+        return await self._reader.readexactly(size)
 
     async def stall(self) -> None:
         """Answer nothing more, and return once the peer has closed the connection."""

@@ -284,10 +284,18 @@ def test_the_connections_scheme_is_the_requests():
     ],
 )
 def test_what_belongs_to_the_hop_becomes_typed_values(lines: bytes, expected: dict[str, Any]):
-    parsed = read(b"POST / HTTP/1.1\r\n" + HOST + lines + b"X-A: 1\r\n\r\n")
-    plain = ParsedRequest(parsed.head, NO_BODY, True, line=b"POST / HTTP/1.1")
+    parsed = read(b"GET / HTTP/1.1\r\n" + HOST + lines + b"X-A: 1\r\n\r\n")
+    plain = ParsedRequest(parsed.head, NO_BODY, True, line=b"GET / HTTP/1.1")
     assert parsed == replace(plain, **expected)
     assert list(parsed.head.fields) == [(b"X-A", b"1")]
+
+
+@pytest.mark.parametrize(
+    "start", [b"POST / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n" + CL + b"4\r\n", b"GET / HTTP/1.0\r\n"]
+)
+def test_only_a_get_without_a_body_may_ask_for_an_upgrade(start: bytes):
+    asked = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    assert read(start + HOST + asked).upgrade is None
 
 
 @pytest.mark.parametrize(
