@@ -71,10 +71,8 @@ class Replying:
     def hit(self, head: RequestHead, rules: SiteRules, serve: Serve, held: Held[StoredResponse]) -> Reply:
         """A fresh response in memory. The head is ready but for its Age and ttl."""
         stored, body = serve.stored, held.body
-        if not _SPECIAL.isdisjoint(head.fields.names()):
-            return self._stored(
-                head, rules, serve, MemoryBody(body), self._hit_member(serve), "hit", tier=False
-            )
+        if serve.because is not Because.FRESH or not _SPECIAL.isdisjoint(head.fields.names()):
+            return self.stored(head, rules, serve, MemoryBody(body), tier=False)
         ready = held.ready
         if ready is None or ready[0] is not rules:
             fields = response_to_client(
@@ -143,7 +141,7 @@ class Replying:
         length = None if found.body.trailers.lines and head.method == GET else found.length
         source = FillSource(found.body, length)
         age = stored.freshness.age(now)
-        member = found.behind or cache_status_member(
+        member = _collapsed(found.behind, collapsed=collapsed) or cache_status_member(
             self._name,
             fwd=forward.fwd,
             fwd_status=stored.head.status,
@@ -184,7 +182,7 @@ class Replying:
         freshness = found.stored.freshness
         age = freshness.age(now)
         is_stale = found.because is Because.STALE_IF_ERROR
-        member = found.behind or cache_status_member(
+        member = _collapsed(found.behind, collapsed=collapsed) or cache_status_member(
             self._name,
             fwd=forward.fwd,
             fwd_status=found.status or None,
@@ -275,6 +273,13 @@ class Replying:
         else:
             body = _spans(answer, source)
         return Reply(head.status, head.reason, fields, body, length, verdict)
+
+
+def _collapsed(behind: bytes | None, *, collapsed: bool) -> bytes | None:
+    """The owner's member, and that this request did not go there by itself."""
+    if behind is None or not collapsed or b";fwd=" not in behind or b";collapsed" in behind:
+        return behind
+    return behind + b";collapsed"
 
 
 def _without_age(answer: Answer) -> Answer:

@@ -75,6 +75,9 @@ NOT_EDITABLE = frozenset(
 )
 """Fields that no site edit touches: framing is the writer's, CDN-Loop nobody may take away (RFC 8586 s2)."""
 
+_OURS_TO_CLIENTS = NOT_EDITABLE | {b"age"}
+"""Towards clients Age is the cache's own (RFC 9111 s5.1). An origin's may be edited: it may be known to be wrong."""
+
 MAX_HOPS = 16
 """Proxies in a row whose X-Forwarded-For we follow; and CDNs in CDN-Loop before we call it a loop."""
 
@@ -314,22 +317,22 @@ def response_to_client(
             fields = fields.without(
                 [n for n in fields.names() if n in NOT_FOR_CLIENTS or n.startswith(INTERNAL_PREFIX)]
             )
-        fields = edited(fields, rules.headers.to_client)
+        fields = edited(fields, rules.headers.to_client, _OURS_TO_CLIENTS)
     return fields if via is None else fields.with_added(via)
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
 
 
-def edited(fields: Fields, edit: HeaderEdit) -> Fields:
-    """The fields after the site's edit: remove, set, add. NOT_EDITABLE ones stay as they are."""
+def edited(fields: Fields, edit: HeaderEdit, untouched: frozenset[bytes] = NOT_EDITABLE) -> Fields:
+    """The fields after the site's edit: remove, set, add; `untouched` ones stay as they are."""
     if edit.remove:
-        fields = fields.without(edit.remove - NOT_EDITABLE)
+        fields = fields.without(edit.remove - untouched)
     for name, value in edit.set:
-        if name.lower() not in NOT_EDITABLE:
+        if name.lower() not in untouched:
             fields = fields.with_set(name, value)
     if edit.add:
-        fields = fields.with_added(*(line for line in edit.add if line[0].lower() not in NOT_EDITABLE))
+        fields = fields.with_added(*(line for line in edit.add if line[0].lower() not in untouched))
     return fields
 
 
