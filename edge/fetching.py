@@ -9,7 +9,7 @@ stale-if-error leaves it with.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -17,14 +17,14 @@ from edge.clock import Clock
 from edge.errors import UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
 from edge.fill.fill import Fill, FillRoom
-from edge.fill.order import Failed, FillOrder, Found, FromStore, Private, Streaming
+from edge.fill.order import Failed, FillOrder, Found, FromStore, OnHead, Private, Streaming
 from edge.fill.table import Alone, Follow, Lead, Lease
 from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_reuse, stale_usable
 from edge.semantics.decisions import Forward, Serve, ServeStale
 from edge.semantics.freshening import STALE_IF_ERROR_STATUSES
-from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
+from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
@@ -38,7 +38,6 @@ GET, HEAD, POST = b"GET", b"HEAD", b"POST"
 MAX_ROUNDS = 4
 """How often one request may join fills that then do not serve it, before it goes alone."""
 _PARTS = CONDITIONALS | {b"range"}
-OnHead = Callable[[ResponseHead], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,23 +198,31 @@ class Fetching:
     # -- for one client alone --
 
     async def passed_on(
-        self, asked: Asked, forward: Forward, on_head: OnHead | None = None, *, by_owner: bool = False
+        self,
+        asked: Asked,
+        forward: Forward,
+        on_head: OnHead | None = None,
+        *,
+        by_owner: bool = False,
+        no_further: bool = False,
     ) -> Reply:
         """To the origin and back, body, conditionals and range as the client sent them.
 
-        by_owner: through the worker that owns the key, who may have it. Only the answer to a POST may be stored
-        (RFC 9110 s9.3.3). It ends with the client: an upload that breaks off is never finished for it.
+        by_owner: through the worker that owns the key, who may have it. no_further: and not to the origin. Only the
+        answer to a POST may be stored (RFC 9110 s9.3.3). It ends with the client: an upload that breaks off is never
+        finished for it.
         """
         exchange = asked.exchange
         body = None
         if exchange.body is not None and asked.head.method not in (GET, HEAD):
             body = BoundedBody(exchange.body, asked.rules.max_request_body)
+        routes = self._tiers.straight(exchange, asked.head, asked.rules, asked.key if by_owner else None)
         may_store = asked.head.method == POST and exchange.request.upgrade is None
         order = FillOrder(
             request=asked.head,
             key=asked.key,
             rules=asked.rules,
-            routes=self._tiers.straight(exchange, asked.head, asked.rules, asked.key if by_owner else None),
+            routes=routes[:1] if no_further else routes,
             on_interim=exchange.on_interim,
             on_head=on_head,
             body=body,

@@ -31,13 +31,25 @@ from edge.settings.sites import SiteTable
 from edge.store.store import Store
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
-from edge.wire.framing import Length
+from edge.wire.framing import NO_BODY, Length
 
 GET, HEAD = b"GET", b"HEAD"
 _UPGRADE = Forward(Forwarded.BYPASS, Because.UPGRADE, collapse=False)
 _METHOD = Forward(Forwarded.METHOD, Because.METHOD_NOT_CACHED, collapse=False)
 _PRECONDITION = Forward(Forwarded.REQUEST, Because.PRECONDITION, collapse=False)
 _COOKIE = Forward(Forwarded.BYPASS, Because.COOKIE, collapse=False)
+
+
+_ONLY_IF_CACHED = Forward(Forwarded.REQUEST, Because.ONLY_IF_CACHED, collapse=False)
+SMALL_POST_BYTES = 64 * 1024
+"""A POST up to this goes by the key's owner, which may have to keep its answer (RFC 9110 s9.3.3); a larger one is
+an upload and goes straight to the origin, without a hop."""
+
+
+def _is_small_post(asked: Asked) -> bool:
+    framing = asked.exchange.request.framing
+    size = framing.size if isinstance(framing, Length) else 0 if framing == NO_BODY else None
+    return asked.head.method == b"POST" and size is not None and size <= SMALL_POST_BYTES
 
 
 class Node:
@@ -126,7 +138,7 @@ class Node:
             return await passed_on(asked, _UPGRADE)
         if head.method not in (GET, HEAD):
             on_head = None if head.method in SAFE_METHODS else partial(self._after_unsafe, asked)
-            return await passed_on(asked, _METHOD, on_head)
+            return await passed_on(asked, _METHOD, on_head, by_owner=_is_small_post(asked))
         if only_for_origin(head):
             return await passed_on(asked, _PRECONDITION)
         if rules.store.cookie is CookieRule.BYPASS and keys.has_unkeyed_cookie(head.fields, rules.key):
@@ -155,6 +167,11 @@ class Node:
                     self._fetching.refresh(asked, stored)
                 return reply
             case Refuse(status, because):
+                if self._tiers.is_anothers(asked.exchange, asked.key):
+                    # Only the worker that owns the key can say what this node has.
+                    return await self._fetching.passed_on(
+                        asked, _ONLY_IF_CACHED, by_owner=True, no_further=True
+                    )
                 fault = ClientFault("nothing usable is stored", status=status)
                 return self._replying.error(fault, Verdict(asked.rules.name, "-", because))
             case Forward():
@@ -176,7 +193,7 @@ class Node:
     ) -> Reply:
         """HEAD goes on as it is; its answer may freshen what is stored, or show it to be wrong (RFC 9111 s4.3.5)."""
 
-        async def update(response: ResponseHead) -> None:
+        async def update(response: ResponseHead, _from_worker: bool) -> None:
             length = response.fields.get(b"content-length")
             for old, new in decide_head_update(
                 asked.head,
@@ -195,8 +212,10 @@ class Node:
 
     # -- invalidation --
 
-    async def _after_unsafe(self, asked: Asked, response: ResponseHead) -> None:
-        """RFC 9111 s4.4: what an unsafe method's success makes doubtful is forgotten before the client hears of it.."""
+    async def _after_unsafe(self, asked: Asked, response: ResponseHead, from_worker: bool) -> None:
+        """RFC 9111 s4.4: what an unsafe method's success makes doubtful is forgotten before the client hears of it..."""
+        if from_worker:
+            return  # it has told all of us
         await self.invalidate(
             [
                 keys.primary_key(authority, target, asked.rules.key)

@@ -108,7 +108,7 @@ class Tiers:
     ) -> tuple[Route, ...]:
         """For what is not stored: to the origin, with the client's own conditionals, range and body.
 
-        key: not None = by its owner, should that be another worker (for a GET or HEAD, which it may have).
+        key: not None = by its owner, should that be another worker: it may have the answer, or may have to keep it.
         """
         request = self._to_origin(exchange, head, rules, (), passed_on=True)
         origin = Route(self._origin_of(rules), lambda _: request)
@@ -116,7 +116,13 @@ class Tiers:
         if worker is None:
             return (origin,)
         to_owner = self._to_worker(exchange, head, head.fields)
+        if head.method not in (GET, HEAD):
+            to_owner = replace(to_owner, framing=exchange.request.framing)
         return (Route(worker, lambda _: to_owner, is_worker=True), origin)
+
+    def is_anothers(self, exchange: Exchange, key: bytes) -> bool:
+        """True when another worker of this node owns the key, and it was not that one who asked."""
+        return self._owner_in_reach(exchange, key) is not None
 
     def _owner_in_reach(self, exchange: Exchange, key: bytes) -> Upstream | None:
         """The worker that owns the key; None when we do, or when the request comes from a worker already."""

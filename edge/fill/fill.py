@@ -108,7 +108,9 @@ class Fill:
         order = self.order
         for route in order.routes[:-1]:
             try:
-                return await route.upstream.fetch(route.build(validating), None, order.on_interim), route
+                return await route.upstream.fetch(
+                    route.build(validating), order.body, order.on_interim
+                ), route
             except UpstreamFault as fault:
                 if fault.proxy_status not in NOTHING_SENT:
                     raise
@@ -122,7 +124,7 @@ class Fill:
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
         if order.on_head is not None:
-            await order.on_head(head)
+            await order.on_head(head, route.is_worker)
         if order.relay is not None:
             return self._relay(order.relay, head, fetched)
         verdict = decide_fill(

@@ -116,6 +116,10 @@ class Route:
     is_worker: bool = False
 
 
+OnHead = Callable[[ResponseHead, bool], Awaitable[None]]
+"""Told the final head, and whether a worker of ours sent it (which has then done what its answer asks for)."""
+
+
 @dataclass(frozen=True, slots=True)
 class FillOrder:
     """What is to be fetched, and how.
@@ -133,6 +137,6 @@ class FillOrder:
     fallback: StoredResponse | None = None
     variants_held: int = 0
     on_interim: Callable[[ResponseHead], None] | None = None
-    on_head: Callable[[ResponseHead], Awaitable[None]] | None = None
+    on_head: OnHead | None = None
     body: BodySource | None = None
     relay: Because | None = None

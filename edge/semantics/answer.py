@@ -53,7 +53,8 @@ def build_answer(
 
     age: seconds, sent as whole ones. boundary: for multipart/byteranges, a token of random characters. max_ranges:
     Limits.ranges. for_tier: the client is a cache of ours, which may have to be freshened with all fields of a 304, those
-    about the content too (RFC 9111 s4.3.4): they may have come from a 304 behind us. The answer to HEAD has the head and the length that GET would get.
+    about the content too (RFC 9111 s4.3.4): they may have come from a 304 behind us. The answer to HEAD has the head and
+    the length that GET would get.
     """
     head = with_age(stored.head, age)
     length = stored.body_length
