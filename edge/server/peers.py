@@ -8,6 +8,7 @@ s4.4). A worker that does not answer within `PATIENCE_SECONDS` is counted; if it
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 from edge.errors import ClientFault, UpstreamFault
@@ -15,12 +16,14 @@ from edge.exchange import Exchange, Reply
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.measures import Measures
 from edge.node import Node
+from edge.semantics.key import KEY_BYTES
 from edge.semantics.message import EMPTY, Fields
 
 FORGET = b"Perigee-Forget"
 PATIENCE_SECONDS = 1.0
 MAX_KEYS = 64
 """Keys in one message; a request makes at most three."""
+_KEYS = re.compile(rb"[0-9a-f]{%d}(?:,[0-9a-f]{%d}){0,%d}" % (2 * KEY_BYTES, 2 * KEY_BYTES, MAX_KEYS - 1))
 
 
 class Peers:
@@ -42,8 +45,11 @@ class Peers:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await other.fetch(request)
-                answer.body.abort()
+            answer.body.abort()
+            has_heard = answer.head.status == 204
         except (TimeoutError, UpstreamFault):
+            has_heard = False
+        if not has_heard:
             self._unheard.value += 1
 
 
@@ -57,13 +63,12 @@ class PeerAnswers:
         """Never: a worker asks for what it does not have."""
 
     async def handle(self, exchange: Exchange) -> Reply:
-        """A request for a key we own, or a message."""
-        said = exchange.request.head.fields.get(FORGET.lower())
+        """A request for a key we own, or a message. Raises ClientFault for one that no worker sends."""
+        said = exchange.request.head.fields.combined(FORGET.lower())
         if said is None:
             return await self._node.handle(exchange)
-        try:
-            keys = [bytes.fromhex(part) for part in said.decode("latin-1").split(",")]
-        except ValueError:
-            raise ClientFault("malformed keys to forget") from None
+        if _KEYS.fullmatch(said) is None:
+            raise ClientFault("malformed keys to forget, or too many")
+        keys = [bytes.fromhex(part.decode("ascii")) for part in said.split(b",")]
         await self._node.invalidate(keys, everywhere=False)
         return Reply(204, b"", EMPTY, None, None)
