@@ -55,6 +55,16 @@ UNTRUSTED = frozenset(
 
 UNTRUSTED_PREFIXES = (b"x-forwarded-", INTERNAL_PREFIX := b"perigee-")
 
+ALIASED = frozenset(
+    (
+        *(b"accept-charset", b"accept-encoding", b"accept-language", b"cache-control", b"cdn-loop"),
+        *(b"content-encoding", b"content-length", b"content-type", b"if-match", b"if-modified-since"),
+        *(b"if-none-match", b"if-range", b"if-unmodified-since", b"max-forwards", b"proxy-authorization"),
+        *(b"proxy-connection", b"transfer-encoding", b"user-agent"),
+    )
+)
+"""Request fields that pass as they are spelled here but not with an underscore: we, or a Vary, count on what they say."""
+
 NOT_FOR_CLIENTS = frozenset(
     (
         b"surrogate-control",
@@ -114,16 +124,22 @@ def cleaned_request(request: RequestHead, rules: SiteRules) -> RequestHead:
 def without_untrusted(fields: Fields, key: KeyRules) -> Fields:
     """The fields without those no client may set; the same object when there is none."""
     names = fields.names()
-    if UNTRUSTED.isdisjoint(names) and not _has_prefix(fields, UNTRUSTED_PREFIXES):
+    if (
+        UNTRUSTED.isdisjoint(names)
+        and not _has_prefix(fields, UNTRUSTED_PREFIXES)
+        and b"_" not in b"".join(names)
+    ):
         return fields
-    return fields.without(
-        [
-            name
-            for name in names
-            if name.startswith(INTERNAL_PREFIX)
-            or ((name in UNTRUSTED or name.startswith(UNTRUSTED_PREFIXES)) and name not in key.headers)
-        ]
-    )
+    return fields.without([name for name in names if _is_untrusted(name, key)])
+
+
+def _is_untrusted(name: bytes, key: KeyRules) -> bool:
+    """Gateways in the manner of CGI (RFC 3875 s4.1.18) read a_b as a-b, so that what steers an origin may be spelled so."""
+    bare = name.replace(b"_", b"-")
+    if bare.startswith(INTERNAL_PREFIX):
+        return True
+    steers = bare in UNTRUSTED or bare.startswith(UNTRUSTED_PREFIXES)
+    return (steers or (bare is not name and bare in ALIASED)) and name not in key.headers
 
 
 def _has_prefix(fields: Fields, prefixes: Sequence[bytes]) -> bool:
