@@ -171,6 +171,11 @@ class Fill:
         """True when an invalidation came since the request went out."""
         return self.lease is not None and self.lease.tainted
 
+    @property
+    def is_wanted(self) -> bool:
+        """True while somebody waits for the head."""
+        return self.has_leader or (self.lease is not None and self.lease.followers > 0)
+
     def _relay(self, because: Because, head: ResponseHead, fetched: Fetched) -> Outcome:
         """An answer that serves its leader only; the others are released at once."""
         if self.lease is not None and because not in _OF_ONE_CLIENT:
@@ -223,6 +228,7 @@ class Fill:
             store=self.room.store,
             max_object=rules.store.max_object,
             is_tainted=lambda: self.is_tainted,
+            is_wanted=lambda: self.is_wanted,
             on_store_fault=self.room.on_store_fault,
         ).run()
 

@@ -1,7 +1,8 @@
 """The body of a storable answer on its way in: to the readers, and to memory or a spool.
 
 Owns: `Inflow`. Rules: a body that breaks off is never stored, and its readers are told; the last bytes reach the
-store before they reach a reader; a store that fails costs the copy, not the answer.
+store before they reach a reader; a store that fails costs the copy, not the answer; what is not to be stored comes
+only as long as somebody reads it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from edge.semantics.stored import StoredResponse
 class Inflow:
     """See the module.
 
-    length: as declared, None = not known. is_tainted: an invalidation came since it was asked for.
+    length: as declared, None = not known. is_tainted: an invalidation came since it was asked for. is_wanted: somebody is
+    about to read the body who is not yet one of its readers.
     """
 
     __slots__ = (
         "_body",
         "_fetched",
         "_is_tainted",
+        "_is_wanted",
         "_length",
         "_max_object",
         "_on_store_fault",
@@ -46,6 +49,7 @@ class Inflow:
         store: FillStore,
         max_object: int,
         is_tainted: Callable[[], bool],
+        is_wanted: Callable[[], bool],
         on_store_fault: Callable[[StoreFault], None],
     ) -> None:
         self._stored = stored
@@ -55,6 +59,7 @@ class Inflow:
         self._store = store
         self._max_object = max_object
         self._is_tainted = is_tainted
+        self._is_wanted = is_wanted
         self._on_store_fault = on_store_fault
         self._spool: FillSpool | None = None
         self._storing = True
@@ -87,12 +92,17 @@ class Inflow:
     async def _more(self, piece: bytes) -> None:
         body = self._body
         body.add(piece)
+        if self._storing and body.size > self._max_object:
+            self._stop_storing()
         if body.size > body.window and self._spool is None and self._storing:
             await self._open_spool()
         try:
             await body.make_room()
         except StoreFault as fault:
             self._lose(fault)
+        is_for_readers_only = not self._storing or self._is_tainted()
+        if is_for_readers_only and not body.readers and not self._is_wanted():
+            raise UpstreamFault("nobody reads the rest", proxy_status="http_response_incomplete")
 
     async def _open_spool(self) -> None:
         if self._stored.body_length > self._max_object:
@@ -108,6 +118,9 @@ class Inflow:
 
     def _lose(self, fault: StoreFault) -> None:
         self._on_store_fault(fault)
+        self._stop_storing()
+
+    def _stop_storing(self) -> None:
         self._storing = False
         self._body.lose_spool()
         if self._spool is not None:
