@@ -152,6 +152,22 @@ def test_what_a_timed_out_fill_says_later_changes_nothing():
     assert join(table, now=11.0) == Follow(new)
 
 
+def test_a_closed_lease_is_not_joined_but_lives_on_for_those_aboard():
+    table = FillTable[str]()
+    closed = lead(table)
+    join(table)
+    table.close(closed)
+    table.close(closed)
+    assert closed.outcome is None
+    new = lead(table)
+    table.close(closed)
+    assert join(table) == Follow(new)
+    assert table.taint(KEY) == 2
+    assert table.settle(closed, Outcome.COMPLETE)
+    assert closed.outcome is Outcome.COMPLETE
+    assert closed.followers == 1
+
+
 # -- invalidation --
 
 

@@ -63,7 +63,7 @@ class FillTableModel(RuleBasedStateMachine):
             if (known.lease.key, known.lease.variant) == (key, variant) and known.is_joinable_kind
         ]
         newest = found[-1] if found else None
-        if newest is None or newest.outcomes or newest.tainted:
+        if newest is None or newest.outcomes or newest.tainted or newest.replaced:
             return None
         return None if newest.lease.fence < need or self.is_overdue(newest) else newest
 
@@ -125,6 +125,13 @@ class FillTableModel(RuleBasedStateMachine):
         known = data.draw(st.sampled_from(self.under_way()))
         known.head = True
         self.table.head_known(known.lease)
+
+    @precondition(lambda self: self.under_way())
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        known = data.draw(st.sampled_from(self.under_way()))
+        known.replaced = True
+        self.table.close(known.lease)
 
     @precondition(lambda self: self.known)
     @rule(
