@@ -18,7 +18,7 @@ from edge.clock import Clock
 from edge.metrics import Counter
 from edge.server import sockets
 from edge.server.backoff import Backoff
-from edge.server.orders import Drain, Order, Start
+from edge.server.orders import Drain, End, Order, Start
 from edge.server.worker_process import WorkerProcess
 
 PATIENCE_SECONDS = 1.0
@@ -39,7 +39,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Outcome:
     """How it went. clean: its last process ended as it was told to. why: it never served, and this is why."""
 
     clean: bool
@@ -67,6 +67,8 @@ class Keeper:
         self.restarts = 0
         self.served = asyncio.Event()
         """Set when its first process serves."""
+        self.drained = asyncio.Event()
+        """Set when it has no clients any more, having been told to stop."""
         self._start = start
         self._held = list(held)
         self._addresses = [(sock.family, sock.getsockname()) for sock in held]
@@ -75,14 +77,15 @@ class Keeper:
         self._on_end = on_end
         self._backoff = Backoff()
         self._process: WorkerProcess | None = None
-        self._stopping: Drain | None = None
+        self._parting: list[Drain | End] = []
+        """Orders after which there is no successor."""
         self._wake = asyncio.Event()
 
     def seen(self) -> Seen:
         """Now."""
         process = self._process
         uptime = 0.0 if process is None else self._clock.mono() - process.since
-        served = process is not None and process.ready.is_set()
+        served = process is not None and process.is_ready
         return Seen(self.index, None if process is None else process.pid, uptime, self.restarts, served)
 
     def send(self, order: Order) -> None:
@@ -91,20 +94,33 @@ class Keeper:
             self._process.send(order)
 
     def stop(self, seconds: float) -> None:
-        """End it: drain, and no successor. Again with fewer seconds: sooner."""
-        self._stopping = Drain(seconds)
+        """Drain it, and no successor; then it waits for `end`."""
+        self._part(Drain(seconds))
+
+    def end(self) -> None:
+        """End it now, whatever is under way."""
+        self._part(End())
+
+    def _part(self, order: Drain | End) -> None:
+        self._parting.append(order)
         self._wake.set()
         sockets.close(self._held)
-        self.send(self._stopping)
+        self.send(order)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it by force."""
         if self._process is not None:
             self._process.kill()
 
-    async def run(self) -> End:
+    async def run(self) -> Outcome:
         """Until it is stopped, or never served."""
-        while not self._order_to_end():
+        try:
+            return await self._run()
+        finally:
+            self.drained.set()
+
+    async def _run(self) -> Outcome:
+        while not self._parting:
             if not self._renew():
                 await self._pause(0.0)
                 continue
@@ -113,37 +129,32 @@ class Keeper:
             except OSError as error:  # no memory, no process, no descriptor to be had
                 _log.error("worker cannot be started", extra={"worker": self.index, "error": str(error)})
                 if not self.served.is_set():
-                    return End(clean=False, why=f"worker {self.index} cannot be started: {error}")
+                    return Outcome(clean=False, why=f"worker {self.index} cannot be started: {error}")
                 await self._pause(0.0)
                 continue
             self._process = process
-            for order in self._order_to_end():
+            for order in self._parting:
                 process.send(order)  # it came while the process was being started
-            code = await self._live(process)
+            code = await process.ended(self.served.set, self._has_drained)
             self._process = None
             self._on_end(self.index)
-            if self._order_to_end():
-                return End(clean=code == 0)
+            if self._parting:
+                return Outcome(clean=code == 0)
             if not self.served.is_set():
                 why = process.detail or f"worker {self.index} {_said(code)} before it served"
-                return End(clean=False, why=why)
+                return Outcome(clean=False, why=why)
             self._mourn(process, code)
             await self._pause(self._clock.mono() - process.since)
-        return End(clean=True)
+        return Outcome(clean=True)
 
-    def _order_to_end(self) -> tuple[Drain, ...]:
-        """() while it is not to end."""
-        return () if self._stopping is None else (self._stopping,)
-
-    async def _live(self, process: WorkerProcess) -> int:
-        async with asyncio.TaskGroup() as group:
-            ended = group.create_task(process.ended())
-            ready = group.create_task(process.ready.wait())
-            await asyncio.wait((ended, ready), return_when=asyncio.FIRST_COMPLETED)
-            if process.ready.is_set():
-                self.served.set()
-            ready.cancel()
-        return ended.result()
+    def _has_drained(self, cut: int) -> None:
+        """Together with the others, when they all are to end; alone where somebody told this worker only."""
+        if cut:
+            _log.warning("connections were cut", extra={"worker": self.index, "connections": cut})
+        if self._parting:
+            self.drained.set()
+        else:
+            self.send(End())
 
     def _mourn(self, process: WorkerProcess, code: int) -> None:
         self.restarts += 1

@@ -41,9 +41,17 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Accept no more, finish what is under way within `seconds`, and end. A later one replaces it."""
+    """Accept no more clients, finish what is under way within `seconds`, say `Drained`, and wait for `End`.
+
+    Until then it still serves the other workers: what they have under way may come through this one.
+    """
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End now, whatever is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +68,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """It ends now. cut: connections that were not finished in time."""
+    """No client is left. cut: connections that were not finished in time."""
 
     cut: int
 
 
-Order = Start | Reload | Reopen | Drain
+Order = Start | Reload | Reopen | Drain | End
 Report = Ready | Failed | Drained
 
 _KINDS: dict[str, type[Order | Report]] = {
-    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, Ready, Failed, Drained)
+    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, End, Ready, Failed, Drained)
 }
 
 

@@ -6,7 +6,7 @@ Owns: `Supervisor`: the order of a start and of an end, what the signals mean, r
   were read here without a fault.
 * With one worker it is the same: a crash of it is survived, and no signal or scrape waits for a busy loop.
 * When the supervisor dies, its workers notice by the end of their lines, and drain.
-docs/why/005-processes.md says why.
+docs/why/006-processes.md says why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edge.measures import Measures
 from edge.server import sockets
 from edge.server.admin import Admin, State
 from edge.server.command_line import CommandLine, Loaded, write_contents
-from edge.server.keeper import End, Keeper
+from edge.server.keeper import Keeper, Outcome
 from edge.server.orders import Order, Reload, Reopen, Start
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
@@ -36,11 +36,11 @@ from edge.settings.node import NodeSettings
 from edge.settings.reload import Reloader
 from edge.tasks import TaskOwner
 
-GRACE_SECONDS = 5.0
-"""What a worker may take beyond the drain, to write what waits to be written."""
+GRACE_SECONDS = 1.0
+"""What a worker may take beyond the drain to say that it drained."""
 
-SOON_SECONDS = 2.0
-"""What it may take once it was told to end at once."""
+END_SECONDS = 5.0
+"""What it may take to end, writing what waits to be written."""
 
 _log = logging.getLogger("perigee.supervisor")
 
@@ -145,7 +145,7 @@ class Supervisor:
             on_end=self._totals.ended,
         )
 
-    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[End]], where: str) -> int:
+    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
         stop = tasks.spawn(self._stopped.wait(), name="stop")
         serving = tasks.spawn(self._all_serve(), name="start")
         await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
@@ -162,31 +162,35 @@ class Supervisor:
         for keeper in self._keepers:
             await keeper.served.wait()
 
-    async def _end(self, lives: list[asyncio.Task[End]]) -> int:
-        """Drain, then sooner if asked again, then kill."""
+    async def _end(self, lives: list[asyncio.Task[Outcome]]) -> int:
+        """Drain all, then end all: one may need another for what it has under way. Sooner if asked again."""
         drain = self.settings.drain
         _log.info("draining", extra={"seconds": drain})
         for keeper in self._keepers:
             keeper.stop(drain)
         async with asyncio.TaskGroup() as group:
             sooner = group.create_task(self._at_once.wait())
-            ended = group.create_task(asyncio.wait(lives, timeout=drain + GRACE_SECONDS))
-            await asyncio.wait((sooner, ended), return_when=asyncio.FIRST_COMPLETED)
-            ended.cancel()
+            drained = group.create_task(self._all_drained())
+            await asyncio.wait(
+                (sooner, drained), timeout=drain + GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
             sooner.cancel()
+            drained.cancel()
         await self._kill(lives)
         return 0 if all(life.exception() is None and life.result().clean for life in lives) else 1
 
-    async def _kill(self, lives: list[asyncio.Task[End]]) -> None:
-        """End what is left: first by asking."""
-        for seconds in (SOON_SECONDS, None):
-            if all(life.done() for life in lives):
-                return
-            for keeper in self._keepers:
-                keeper.stop(0.0)
-                if seconds is None:
-                    keeper.kill()
-            await asyncio.wait(lives, timeout=seconds)
+    async def _all_drained(self) -> None:
+        for keeper in self._keepers:
+            await keeper.drained.wait()
+
+    async def _kill(self, lives: list[asyncio.Task[Outcome]]) -> None:
+        """End what is left: by asking, and if that does not help, by force."""
+        for keeper in self._keepers:
+            keeper.end()
+        await asyncio.wait(lives, timeout=END_SECONDS)
+        for keeper in self._keepers:
+            keeper.kill()
+        await asyncio.wait(lives)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
-from edge.server.orders import Drain, Drained, Failed, Ready, Reload, Reopen, Start
+from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
 from edge.server.worker import Worker
 from edge.server.worker_admin import serve, worker_app
@@ -68,6 +68,9 @@ async def _serve(sock: socket.socket) -> int:
     except EdgeError as error:
         line.send(Failed(error.detail))
         return 1
+    except OSError as error:
+        line.send(Failed(f"worker {start.index} cannot start: {error}"))
+        return 1
     finally:
         await line.aclose()
 
@@ -99,29 +102,28 @@ class _Life:
         self._line = line
         self._tasks = tasks
         self._log = log
-        self._drains: asyncio.Queue[float] = asyncio.Queue()
+        self._stop = asyncio.Event()
+        self._seconds = 0.0
+        self._end = asyncio.Event()
 
     async def live(self) -> int:
         """From the start to the end of the drain."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._drain)
+        loop.add_signal_handler(signal.SIGTERM, lambda: self._drain(self._settings.drain))
         for number in (signal.SIGHUP, signal.SIGUSR1):  # these are for the supervisor, which passes them on
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = self._worker
-        try:
-            await worker.start()
-            admin = await serve(worker_app(worker, self._snapshot, self._explain), worker.admin_socket)
-        except OSError as error:
-            raise EdgeError(f"worker {worker.index} cannot start: {error}") from error
+        await worker.start()
+        admin = await serve(worker_app(worker, self._snapshot, self._explain), worker.admin_socket)
         self._line.send(Ready())
         self._tasks.spawn(self._obey(), name="orders")
         try:
-            cut = await self._drained()
+            await self._stop.wait()
+            await self._drained()
         finally:
             await admin.cleanup()
             await worker.aclose()
-        self._line.send(Drained(cut))
         return 0
 
     def _snapshot(self) -> Snapshot:
@@ -142,30 +144,42 @@ class _Life:
                 case Reopen():
                     self._worker.access_log.reopen()
                 case Drain(seconds):
-                    self._drains.put_nowait(seconds)
+                    self._drain(seconds)
+                case End():
+                    self._drain(0.0)
+                    self._end.set()
                 case None:
-                    _log.warning("the supervisor is gone; this worker ends")
-                    self._drain()
+                    await self._go_alone()
                     return
                 case other:
                     raise AssertionError(f"no order: {other}")
 
-    def _drain(self) -> None:
-        self._drains.put_nowait(self._settings.drain)
+    def _drain(self, seconds: float) -> None:
+        if not self._stop.is_set():
+            self._seconds = seconds
+            self._stop.set()
 
-    async def _drained(self) -> int:
-        """Wait for the word to drain, and do it; a later word replaces the first. Connections cut."""
-        seconds = await self._drains.get()
-        while True:
-            drain = self._tasks.spawn(self._worker.drain(seconds), name="drain")
-            sooner = self._tasks.spawn(self._drains.get(), name="sooner")
-            await asyncio.wait((drain, sooner), return_when=asyncio.FIRST_COMPLETED)
-            if drain.done():
-                sooner.cancel()
-                return drain.result()
+    async def _drained(self) -> None:
+        """Until every worker has drained, and may end: another may need this one for what it has under way."""
+        drain = self._tasks.spawn(self._worker.drain(self._seconds), name="drain")
+        end = self._tasks.spawn(self._end.wait(), name="end")
+        await asyncio.wait((drain, end), return_when=asyncio.FIRST_COMPLETED)
+        if not drain.done():
             drain.cancel()
             await asyncio.wait((drain,))
-            seconds = sooner.result()
+            await self._worker.drain(0.0)
+            return
+        self._line.send(Drained(drain.result()))
+        await end
+
+    async def _go_alone(self) -> None:
+        """The supervisor is gone. Nobody knows how far the other workers are: what comes through this one is cut."""
+        if self._end.is_set():
+            return
+        _log.warning("the supervisor is gone; this worker drains and ends")
+        self._drain(self._settings.drain)
+        await self._worker.drain(self._seconds)
+        self._end.set()
 
     async def _reload(self) -> None:
         new = await asyncio.to_thread(_settings, self._command_line, self._worker.run_dir)

@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,15 +31,14 @@ END_SECONDS = 5.0
 
 
 class WorkerProcess:
-    """A child that was started. ready: set once it serves. detail: why it could not, None = it did not say."""
+    """A child that was started. is_ready: once it serves. detail: why it could not, None = it did not say."""
 
     def __init__(self, process: asyncio.subprocess.Process, line: Line, since: float) -> None:
         self._process = process
         self._line = line
         self.since = since
-        self.ready = asyncio.Event()
+        self.is_ready = False
         self.detail: str | None = None
-        self.cut = 0
 
     @classmethod
     async def spawn(cls, start: Start, sockets: Sequence[socket.socket], *, since: float) -> WorkerProcess:
@@ -80,17 +79,22 @@ class WorkerProcess:
         if self._process.returncode is None:
             self._process.kill()
 
-    async def ended(self) -> int:
-        """Wait for its end; its exit code, negative for a signal's number."""
+    async def ended(
+        self,
+        on_ready: Callable[[], None] = lambda: None,
+        on_drained: Callable[[int], None] = lambda _cut: None,
+    ) -> int:
+        """Wait for its end; its exit code, negative for a signal's number. on_drained: told how many it had to cut."""
         try:
             while (report := await self._line.receive()) is not None:
                 match report:
                     case Ready():
-                        self.ready.set()
+                        self.is_ready = True
+                        on_ready()
                     case Failed(detail):
                         self.detail = detail
                     case Drained(cut):
-                        self.cut = cut
+                        on_drained(cut)
                     case _:
                         raise AssertionError(f"a worker reports {report}")
             try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.server.orders import Drain, Drained, Failed, Ready, Reload, Reopen, Start, decode, encode
+from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start, decode, encode
 
 MESSAGES = [
     Start(1, 2, "/run/perigee", (5, 6), {"config": None, "overrides": {"origin": "http://a"}}),
     Reload(),
     Reopen(),
     Drain(2.5),
+    End(),
     Ready(),
     Failed("line one\nline two"),
     Drained(3),

@@ -125,6 +125,7 @@ async def test_the_word_to_stop_lets_what_is_under_way_end_and_nothing_new_begin
     gate = origin.hold("/a")
     async with World(tmp_path, origin=origin.url, workers=2) as world:
         idle = await world.client()
+        assert (await idle.get("/b")).status == 200
         under_way = asyncio.ensure_future(world.get("/a"))
         await gate.wait_waiting(1)
         workers_before = await pids(world)

@@ -1,0 +1,153 @@
+"""The admin address speaks for all workers, and never waits for one that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from edge.measures import Measures
+from edge.server import sockets
+from edge.server.admin import Admin, State
+from edge.server.keeper import Seen
+from edge.server.totals import Totals
+from edge.server.worker_admin import serve, worker_app
+from edge.settings.node import ListenAddress
+from tests.server.test_worker_admin import Telling
+
+
+class Node:
+    """Two workers and an admin address in front of them."""
+
+    def __init__(self, tmp_path: Path, session: ClientSession, url: str) -> None:
+        self.session, self.url = session, url
+        self.workers = [Telling(), Telling()]
+        self.seen = [Seen(index, 100 + index, 1.0, 0, served=True) for index in range(2)]
+        self.draining = False
+        self.complaint: str | None = None
+        self.own = Measures()
+        self.paths = [tmp_path / f"{index}.sock" for index in range(2)]
+
+    def state(self) -> State:
+        return State(self.seen, self.draining, self.complaint, 1_795_514_656.0)
+
+    async def get(self, target: str) -> tuple[int, str]:
+        async with self.session.get(self.url + target) as answer:
+            return answer.status, await answer.text()
+
+    async def json(self, target: str) -> dict[str, object]:
+        async with self.session.get(self.url + target) as answer:
+            said: dict[str, object] = await answer.json()
+            return said
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    (group,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(ClientSession())
+        node = Node(tmp_path, session, f"http://{sockets.listening_at(group[0])}")
+        for worker, path in zip(node.workers, node.paths, strict=True):
+            app = worker_app(worker, worker.measures.registry.snapshot, worker.explain)
+            stack.push_async_callback((await serve(app, path)).cleanup)
+        admin = Admin(node.state, lambda index: node.paths[index], node.own.registry.snapshot, Totals())
+        await admin.start(group)
+        stack.push_async_callback(admin.aclose)
+        yield node
+
+
+async def test_the_numbers_of_all_workers_are_one_page(node: Node):
+    for number, worker in enumerate(node.workers, 3):
+        worker.measures.connections.value = number
+    node.own.worker_restarts.value = 5
+    status, page = await node.get("/metrics")
+    assert status == 200
+    assert "perigee_connections_total 7.0" in page
+    assert "perigee_worker_restarts_total 5.0" in page
+    assert "perigee_workers 2.0" in page
+
+
+async def test_ready_is_when_every_worker_is(node: Node):
+    assert (await node.get("/readyz"))[0] == 200
+    assert (await node.get("/healthz"))[0] == 200
+    node.workers[1].ready = False
+    assert (await node.get("/readyz"))[0] == 503
+    assert (await node.get("/livez"))[0] == 200
+
+
+def is_gone(node: Node) -> None:
+    node.seen[1] = Seen(1, None, 0.0, 3, served=False)
+
+
+def is_starting(node: Node) -> None:
+    node.seen[1] = Seen(1, 101, 0.1, 3, served=False)
+
+
+def is_deaf(node: Node) -> None:
+    node.paths[1] = node.paths[1].with_suffix(".none")
+
+
+@pytest.mark.parametrize(
+    ("happened", "why"),
+    [(is_gone, "between two lives"), (is_starting, "starting"), (is_deaf, "does not answer")],
+)
+async def test_unready_says_why(node: Node, happened: Callable[[Node], None], why: str):
+    happened(node)
+    status, said = await node.get("/readyz")
+    assert status == 503
+    assert why in said
+    assert "perigee_workers 1.0" in (await node.get("/metrics"))[1]
+
+
+async def test_draining_is_unready_and_bad_files_alone_are_not(node: Node):
+    node.complaint = "edge.toml:3: wrong"
+    status, said = await node.get("/readyz")
+    assert status == 200
+    assert "edge.toml:3: wrong" in said
+    node.draining = True
+    assert (await node.get("/readyz"))[0] == 503
+
+
+async def test_no_worker_is_not_ready(node: Node):
+    node.seen.clear()
+    assert (await node.get("/readyz"))[0] == 503
+    assert (await node.get("/explain?url=http://a.example/"))[0] == 503
+
+
+async def test_each_worker_explains(node: Node):
+    said = await node.json("/explain?url=http://a.example/%2541&header=A:%20b")
+    assert said == {
+        "workers": [
+            {"index": 0, "target": "/%41", "lines": 1},
+            {"index": 1, "target": "/%41", "lines": 1},
+        ]
+    }
+    status, text = await node.get("/explain?url=http://b.example/")
+    assert (status, "no site" in text) == (400, True)
+
+
+async def test_it_only_tells(node: Node):
+    for target in ("/metrics", "/readyz", "/workers", "/explain"):
+        async with node.session.post(node.url + target, data=b"x") as answer:
+            assert answer.status == 405
+    assert (await node.get("/"))[0] == 404
+
+
+@pytest.mark.slow
+async def test_a_worker_that_hangs_costs_a_bounded_time(node: Node, tmp_path: Path):
+    async def hang(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = web.Application()
+    app.add_routes([web.get("/{any}", hang)])
+    node.paths[1] = tmp_path / "hangs.sock"
+    runner = await serve(app, node.paths[1])
+    async with asyncio.timeout(5):
+        status, said = await node.get("/readyz")
+    assert (status, "does not answer" in said) == (503, True)
+    await runner.cleanup()
