@@ -7,6 +7,8 @@ await; `handle` answers everything. docs/walks.md follows a hit and a miss throu
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import assert_never
@@ -33,7 +35,11 @@ from edge.tasks import TaskOwner
 from edge.tiers import Tiers
 from edge.wire.framing import NO_BODY, Length
 
+log = logging.getLogger("perigee.node")
+
 GET, HEAD = b"GET", b"HEAD"
+FORGET_PATIENCE = 1.0
+"""Seconds that the answer to an unsafe request waits for a slow disk."""
 _UPGRADE = Forward(Forwarded.BYPASS, Because.UPGRADE, collapse=False)
 _METHOD = Forward(Forwarded.METHOD, Because.METHOD_NOT_CACHED, collapse=False)
 _PRECONDITION = Forward(Forwarded.REQUEST, Because.PRECONDITION, collapse=False)
@@ -224,12 +230,23 @@ class Node:
         )
 
     async def invalidate(self, uris: Sequence[bytes], *, everywhere: bool = True) -> None:
-        """Forget these keys: in the store, in what is under way, and in the other workers of this node."""
+        """Forget these keys: in the store, in what is under way, and in the other workers of this node.
+
+        It is in force at once. What is awaited is that the others have heard of it, and that it outlives a crash.
+        """
         for key in uris:
             self._room.table.taint(key)
             self._store.forget(key)
         if everywhere and uris:
             await self._invalidate_elsewhere(uris)
+        try:
+            async with asyncio.timeout(FORGET_PATIENCE):
+                for key in uris:
+                    await self._store.forgotten(key)
+        except TimeoutError:
+            log.warning(
+                "the disk is slow: an answer does not wait any longer for what it made invalid to leave it"
+            )
 
     def _now(self) -> UnixSeconds:
         return UnixSeconds(self._clock.now())

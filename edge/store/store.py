@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -290,6 +291,13 @@ class Store:
         self._void_loads(key)
         if self._writing is not None and self._owns(key):
             self._writing.add(Delete(key))
+
+    async def forgotten(self, key: bytes) -> None:
+        """Until what was forgotten under `key` has left the disk: not even kill -9 brings it back then."""
+        writing = self._writing
+        if writing is not None and writing.pending.waits(key):
+            with suppress(StoreFault):  # it was reported, and the key stays hidden
+                await writing.run_behind(key, lambda: None)
 
     def _void_loads(self, key: bytes) -> None:
         """The key has changed: what is being read of it is thrown away."""

@@ -98,3 +98,28 @@ async def torn(world: World, targets: list[str], order: random.Random, *, killed
         async with asyncio.timeout(30):
             await enough.wait()
         await world.kill9()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_what_an_unsafe_request_made_invalid_does_not_come_back_with_kill_9(
+    origin: ScriptedOrigin, tmp_path: Path, workers: int
+) -> None:
+    """RFC 9111 s4.4, from the moment the client has its answer: also when the edge dies right then."""
+    targets = [f"/d02/gone/{workers}/{number}" for number in range(len(LENGTHS))]
+    versions = Versions()
+    for target in targets:
+        origin.on(target, versions)
+    world = World(tmp_path, origin=origin.url, workers=workers)
+    async with world:
+        before = {target: (await check(world, target))[0] for target in targets}
+        await world.wait_metric("perigee_stored_responses", len(targets), {"tier": "disk"})
+        for _ in range(3):
+            for target in targets:
+                assert (await world.request("DELETE", target)).status == 200
+            await world.kill9()
+            await world.start()
+            for target in targets:
+                version, _ = await check(world, target)
+                assert version > before[target], target
+                before[target] = version
+            await world.wait_metric("perigee_stored_responses", len(targets), {"tier": "disk"})
