@@ -19,6 +19,7 @@ from edge.wire.limits import Limits
 _CHUNK_LINE = re.compile(
     rb'([0-9A-Fa-f]{1,15})((?:;[%b]+(?:=(?:[%b]+|"[\t !#-\[\]-~]*"))?)*)' % (TCHAR, TCHAR)
 )
+_CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,15}(?:;|\r?\Z)")
 NO_TRAILERS = Fields()
 
 
@@ -150,7 +151,7 @@ class ChunkedDecoder:
             line = data[at:]
             if len(line) > self._limits.chunk_line + 1:  # its CR may be here and its LF not yet
                 raise BodyError("chunk-size line too long")
-            if b"\n" in line or (line and line[:1] not in b"0123456789abcdefABCDEF"):
+            if b"\n" in line or (line and _CHUNK_LINE_BEGUN.match(line) is None):
                 raise BodyError("malformed chunk-size line")
             return -1
         matched = _CHUNK_LINE.fullmatch(data, at, end)

@@ -8,8 +8,9 @@ settings come from where an operator's come from, a node file (`config`, TOML te
 so a test can only ask for what an operator can. The disk tier is off unless asked for.
 """
 
+import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from edge.store.store import Store
 from tests.kit.answer import Answer
 from tests.kit.client import RawClient
 from tests.kit.origin_connection import HeadersLike
+from tests.kit.waiting import PATIENCE, TookTooLong
 
 _BACKLOG = 1024
 
@@ -107,6 +109,15 @@ class Edge:
         """The cells of a metric that are not zero, by the last label's value ("" where it has no label)."""
         cells = self.measures.registry.snapshot()[metric]["cells"]
         return {(cell["values"] or [""])[-1]: cell["value"] for cell in cells if cell["value"]}
+
+    async def until(self, claim: Callable[[], bool], what: str) -> None:
+        """Return as soon as `claim()` is true of what the edge counts, which rings no bell."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not claim():  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+        except TimeoutError:
+            raise TookTooLong(f"waited {PATIENCE} s for {what}") from None
 
     async def client(self) -> RawClient:
         """A new connection."""

@@ -73,6 +73,7 @@ def test_chunks_are_read_whole_and_byte_by_byte(data, body, trailers, leftover):
 BAD = [
     ("no size", b"\r\nhello\r\n0\r\n\r\n"),
     ("not hex", b"g\r\nhello\r\n0\r\n\r\n"),
+    ("an ordinary body", b"a body"),
     ("plus", b"+5\r\nhello\r\n0\r\n\r\n"),
     ("minus", b"-5\r\nhello\r\n0\r\n\r\n"),
     ("0x", b"0x5\r\nhello\r\n0\r\n\r\n"),
