@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from edge.clock import Clock
-from edge.errors import EdgeError, StoreFault, UpstreamFault
+from edge.errors import ClientFault, EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.inflow import Inflow
 from edge.fill.order import (
@@ -61,7 +61,17 @@ class FillRoom:
 class Fill:
     """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
 
-    __slots__ = ("behind", "found", "has_age", "has_leader", "lease", "order", "private_taken", "room")
+    __slots__ = (
+        "_watch",
+        "behind",
+        "found",
+        "has_age",
+        "has_leader",
+        "lease",
+        "order",
+        "private_taken",
+        "room",
+    )
 
     def __init__(self, order: FillOrder, room: FillRoom, lease: Lease[Fill] | None) -> None:
         self.order = order
@@ -72,22 +82,35 @@ class Fill:
         self.behind: bytes | None = None
         self.has_age = False
         self.private_taken = False
+        self._watch = lease
 
     async def run(self) -> None:
         """Fetch, decide, store. Never raises; the lease is settled and `found` is set whatever happens."""
         outcome = Outcome.ABANDONED
         self.room.measures.fills_active.value += 1
+        if self.lease is None:
+            self._watch_alone()
         try:
             outcome = await self._fetch(self.order.validating)
         except EdgeError as error:
             outcome = Outcome.FAILED
             self._tell(Failed(error))
+        except ConnectionError:
+            # From the source of the request's body: its client broke off, and that is no failure of ours.
+            outcome = Outcome.FAILED
+            self._tell(Failed(ClientFault("the request's body broke off")))
         finally:
             self.room.measures.fills_active.value -= 1
             self.room.measures.fills.of(outcome.value).value += 1
-            if self.lease is not None:
-                self.room.table.settle(self.lease, outcome)
+            if self._watch is not None:
+                self.room.table.settle(self._watch, outcome)
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
+
+    def _watch_alone(self) -> None:
+        """Nobody can follow, but what it stores can be invalidated like any other's, from here on."""
+        if self._watch is not None:
+            self.room.table.settle(self._watch, Outcome.ABANDONED)
+        self._watch = self.room.table.lead_alone(self.order.key, fence=0)
 
     def leave(self) -> None:
         """The leader's client went away; an answer that was for it alone is dropped."""
@@ -118,13 +141,25 @@ class Fill:
         return await route.upstream.fetch(route.build(validating), order.body, order.on_interim), route
 
     async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:
-        order = self.order
         fetched, route = await self._ask(validating)
+        try:
+            return await self._judge(fetched, route, validating)
+        except BaseException:
+            fetched.body.abort()
+            raise
+
+    async def _judge(self, fetched: Fetched, route: Route, validating: tuple[StoredResponse, ...]) -> Outcome:
+        """What becomes of the answer."""
+        order = self.order
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
         if order.on_head is not None:
+            was_tainted = self.is_tainted
             await order.on_head(head, route.is_worker)
+            if self.lease is None and not was_tainted:
+                # What an unsafe request's success invalidates is what was there before its answer (RFC 9111 s4.4).
+                self._watch_alone()
         if order.relay is not None:
             return self._relay(order.relay, head, fetched)
         verdict = decide_fill(
@@ -169,12 +204,17 @@ class Fill:
     @property
     def is_tainted(self) -> bool:
         """True when an invalidation came since the request went out."""
-        return self.lease is not None and self.lease.tainted
+        return self._watch is not None and self._watch.tainted
 
     @property
     def is_wanted(self) -> bool:
         """True while somebody waits for the head."""
         return self.has_leader or (self.lease is not None and self.lease.followers > 0)
+
+    def _out_of_reach(self) -> None:
+        """The body's beginning is gone: the next one who asks leads a fill of his own."""
+        if self.lease is not None:
+            self.room.table.close(self.lease)
 
     def _relay(self, because: Because, head: ResponseHead, fetched: Fetched) -> Outcome:
         """An answer that serves its leader only; the others are released at once."""
@@ -229,6 +269,7 @@ class Fill:
             max_object=rules.store.max_object,
             is_tainted=lambda: self.is_tainted,
             is_wanted=lambda: self.is_wanted,
+            out_of_reach=self._out_of_reach,
             on_store_fault=self.room.on_store_fault,
         ).run()
 

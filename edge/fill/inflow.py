@@ -22,7 +22,8 @@ class Inflow:
     """See the module.
 
     length: as declared, None = not known. is_tainted: an invalidation came since it was asked for. is_wanted: somebody is
-    about to read the body who is not yet one of its readers.
+    about to read the body who is not yet one of its readers. out_of_reach: called when nobody can read it from its
+    beginning any more.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Inflow:
         "_length",
         "_max_object",
         "_on_store_fault",
+        "_out_of_reach",
         "_spool",
         "_store",
         "_stored",
@@ -50,6 +52,7 @@ class Inflow:
         max_object: int,
         is_tainted: Callable[[], bool],
         is_wanted: Callable[[], bool],
+        out_of_reach: Callable[[], None],
         on_store_fault: Callable[[StoreFault], None],
     ) -> None:
         self._stored = stored
@@ -60,6 +63,7 @@ class Inflow:
         self._max_object = max_object
         self._is_tainted = is_tainted
         self._is_wanted = is_wanted
+        self._out_of_reach = out_of_reach
         self._on_store_fault = on_store_fault
         self._spool: FillSpool | None = None
         self._storing = True
@@ -80,12 +84,13 @@ class Inflow:
             body.end(self._fetched.body.trailers)
             return Outcome.COMPLETE
         except EdgeError as error:
-            self._fetched.body.abort()
             body.fail(error)
             return Outcome.FAILED
         finally:
             # Also the way out of a cancellation: nobody may wait for a body that no longer comes.
             body.fail(UpstreamFault("the fill ended early", proxy_status="http_response_incomplete"))
+            if not body.ended:
+                self._fetched.body.abort()
             if self._spool is not None:
                 self._spool.abort()
 
@@ -100,6 +105,8 @@ class Inflow:
             await body.make_room()
         except StoreFault as fault:
             self._lose(fault)
+        if not body.reaches(0):
+            self._out_of_reach()
         is_for_readers_only = not self._storing or self._is_tainted()
         if is_for_readers_only and not body.readers and not self._is_wanted():
             raise UpstreamFault("nobody reads the rest", proxy_status="http_response_incomplete")
@@ -130,21 +137,30 @@ class Inflow:
     async def _last(self, piece: bytes) -> None:
         """The last bytes: the store has the whole before a reader can see its end."""
         body = self._body
-        stored = replace(self._stored, body_length=body.size + len(piece))
-        may_store = self._storing and stored.body_length <= self._max_object
-        if self._spool is None:
-            if piece:
-                body.add(piece)
-            if may_store and not self._is_tainted() and body.is_whole_in_memory:
-                self._store.put(stored, body.join())
+        size = body.size + len(piece)
+        if size > self._max_object or self._is_tainted():
+            self._stop_storing()
+        if self._spool is not None:
+            await self._last_to_spool(self._spool, piece, size)
             return
+        body.add(piece)
+        if self._storing and body.is_whole_in_memory:
+            self._store.put(replace(self._stored, body_length=size), body.join())
+
+    async def _last_to_spool(self, spool: FillSpool, piece: bytes, size: int) -> None:
+        body, is_spooled = self._body, False
         try:
             await body.flush()
             if piece:
-                await self._spool.append(piece)
-            if may_store and not self._is_tainted():
-                await self._spool.finish(stored)
+                await spool.append(piece)
+            is_spooled = True
+            if self._is_tainted():
+                self._stop_storing()  # it came during the flush
+            else:
+                await spool.finish(replace(self._stored, body_length=size))
         except StoreFault as fault:
             self._lose(fault)
-        if piece:
+        if is_spooled:
             body.add_spooled(piece)
+        else:
+            body.add(piece)

@@ -147,6 +147,14 @@ class FillTable(Generic[F]):
         """The head came in time."""
         lease.has_head = True
 
+    def close(self, lease: Lease[F]) -> None:
+        """Nobody joins it any more, for it could not serve him; those aboard stay."""
+        variants = self._leases.get(lease.key)
+        if variants is not None and variants.get(lease.variant) is lease:
+            del variants[lease.variant]
+            if not variants:
+                del self._leases[lease.key]
+
     def settle(self, lease: Lease[F], outcome: Outcome) -> bool:
         """The owner ends his lease and stores nothing from here on.
 
@@ -163,11 +171,7 @@ class FillTable(Generic[F]):
         if lease.outcome is not None:
             return False
         lease.outcome = outcome
-        variants = self._leases.get(lease.key)
-        if variants is not None and variants.get(lease.variant) is lease:
-            del variants[lease.variant]
-            if not variants:
-                del self._leases[lease.key]
+        self.close(lease)
         return True
 
     def taint(self, key: bytes) -> int:
