@@ -12,6 +12,7 @@ from typing import Protocol
 
 from edge.semantics.message import EMPTY, Fields, ResponseHead
 from edge.semantics.reasons import Because
+from edge.values import value
 from edge.wire.request import ParsedRequest
 
 
@@ -56,7 +57,7 @@ def no_interim(_head: ResponseHead) -> None:
     """For those who cannot take a 1xx (HTTP/1.0, background work)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exchange:
     """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours.
 
@@ -70,7 +71,7 @@ class Exchange:
     on_interim: Callable[[ResponseHead], None] = no_interim
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """What the log and the metrics say of a reply.
 

@@ -8,19 +8,19 @@ response said, and `request_bytes`. A connection makes progress on it; whoever s
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from edge.fill.body_reader import BodyReader
 from edge.fill.tunnel import Tunnel
 from edge.fill.upstream import OnInterim, UpstreamRequest
 from edge.semantics.message import UnixSeconds
 from edge.semantics.rules import Timeouts
+from edge.values import value
 from edge.wire.body import Decoder
 from edge.wire.render import request_head
 from edge.wire.response import ParsedResponse
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """A final response's head (or 101's) and when it was there."""
 

@@ -7,7 +7,6 @@ store. Values and protocols only: `edge.fill.fill` does the work.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from edge.errors import EdgeError
@@ -17,6 +16,7 @@ from edge.semantics.message import RequestHead, ResponseHead
 from edge.semantics.reasons import Because
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
+from edge.values import value
 
 
 class FillSpool(Protocol):
@@ -54,7 +54,7 @@ class FillStore(Protocol):
         """Drop one stored response."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Streaming:
     """A storable answer; its body comes through `body`. length: None = not known yet."""
 
@@ -72,7 +72,7 @@ class Streaming:
     """False: it came straight from the origin for this request, and Age would say that it did not (RFC 9111 s5.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FromStore:
     """The next tier vouched for (304) or failed beside (5xx) this stored response."""
 
@@ -84,7 +84,7 @@ class FromStore:
     has_age: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Private:
     """An answer for the leader only. Whoever takes it owns `fetched`."""
 
@@ -94,7 +94,7 @@ class Private:
     behind: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Failed:
     """No usable answer."""
 
@@ -104,7 +104,7 @@ class Failed:
 Found = Streaming | FromStore | Private | Failed
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Route:
     """One way to the next tier. build: the request as it is sent there, with validators of what is given.
 
@@ -120,7 +120,7 @@ OnHead = Callable[[ResponseHead, bool], Awaitable[None]]
 """Told the final head, and whether a worker of ours sent it (which has then done what its answer asks for)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FillOrder:
     """What is to be fetched, and how.
 

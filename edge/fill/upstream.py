@@ -9,12 +9,12 @@ breaks off raises, it never ends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from edge.fill.body_reader import BodyReader
 from edge.fill.tunnel import Tunnel
 from edge.semantics.message import Fields, ResponseHead, UnixSeconds
+from edge.values import value
 from edge.wire.framing import NO_BODY, Framing
 
 SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
@@ -24,7 +24,7 @@ OnInterim = Callable[[ResponseHead], None]
 """Gets each 102, 103 (and other 1xx but 100 and 101) as it comes. Must not raise."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UpstreamRequest:
     """A request to the next tier.
 
@@ -53,7 +53,7 @@ class BodySource(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Timings:
     """sent: when the request that was answered went out (RFC 9111 s4.2.3 request_time). answered: its head was
     there.
@@ -63,7 +63,7 @@ class Timings:
     answered: UnixSeconds
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fetched:
     """An answer. Whoever holds it reads `body` to the end or aborts it.
 

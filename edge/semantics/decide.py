@@ -43,8 +43,9 @@ def decide_reuse(
     if request.method not in (b"GET", b"HEAD"):
         return _METHOD
     fields = request.fields
+    names = fields.names()
     wishes = NO_WISHES
-    if b"cache-control" in fields or b"pragma" in fields:
+    if b"cache-control" in names or b"pragma" in names:
         wishes = request_directives(fields)
     if rules.store.cookie is CookieRule.BYPASS and has_unkeyed_cookie(fields, rules.key):
         return _forwarded(Forward(Forwarded.BYPASS, Because.COOKIE, collapse=False), request, wishes, rules)

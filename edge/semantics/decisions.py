@@ -5,14 +5,13 @@ Closed unions of frozen values; every consumer matches to the end (`assert_never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.stored import StoredResponse
+from edge.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Serve:
     """Answer from `stored`, which is fresh (or the request accepts its staleness).
 
@@ -24,7 +23,7 @@ class Serve:
     because: Because
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ServeStale:
     """Answer from `stored` though it is stale, and revalidate it in the background, once per key."""
 
@@ -33,7 +32,7 @@ class ServeStale:
     because: Because
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forward:
     """Go to the next tier. validating: stored responses whose validators go along, () = an unconditional request.
 
@@ -48,7 +47,7 @@ class Forward:
     fallback: StoredResponse | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refuse:
     """Answer with an error of our own: 504 for only-if-cached."""
 
@@ -59,7 +58,7 @@ class Refuse:
 Reuse = Serve | ServeStale | Forward | Refuse
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Store:
     """Store it (body to come) and relay it. `stored.body_length` is 0 until the body is complete."""
 
@@ -67,7 +66,7 @@ class Store:
     because: Because = Because.STORED
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Freshen:
     """A 304 (or HEAD) updated these stored responses; the first one answers the request. RFC 9111 s4.3.4."""
 
@@ -77,7 +76,7 @@ class Freshen:
     because: Because = Because.FRESHENED
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ServeStaleInstead:
     """The origin answered 5xx; serve this instead (RFC 5861 s4)."""
 
@@ -85,14 +84,14 @@ class ServeStaleInstead:
     because: Because = Because.STALE_IF_ERROR
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RetryUnconditional:
     """A 304 came that names nothing we hold: ask once more without validators (RFC 9111 s4.3.3)."""
 
     because: Because = Because.UNASKED_NOT_MODIFIED
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Relay:
     """Pass it on, store nothing. shareable: False = it must not answer other collapsed requests."""
 
@@ -104,7 +103,7 @@ class Relay:
 FillFor = Store | Freshen | ServeStaleInstead | RetryUnconditional | Relay
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What goes to the client from a stored response after preconditions and ranges: a head and which body bytes.
 

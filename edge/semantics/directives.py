@@ -16,7 +16,6 @@ stale); `no-cache` or `private` with a broken argument is the one without. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 
@@ -24,6 +23,7 @@ from edge.semantics.message import Fields
 from edge.semantics.stored import LifetimeSource
 from edge.semantics.structured import Item, NotStructured, parse_dictionary
 from edge.semantics.syntax import is_token, list_members, list_of_lines, parse_delta_seconds, unquote
+from edge.values import value
 
 SURROGATE_TARGET = b"perigee"
 """Our name as a target of Surrogate-Control, lower case."""
@@ -51,7 +51,7 @@ Directive = tuple[bytes, bytes | None]
 """(lower-case name, argument without its quotes or None). A malformed argument stays as it came: it fits nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ResponseDirectives:
     """What the governing field says. Durations are whole seconds, None where it says nothing."""
 
@@ -211,7 +211,7 @@ def _says_no_cache(pragma: Sequence[bytes]) -> bool:
     return any(member.lower() == b"no-cache" for member in list_of_lines(pragma))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestDirectives:
     """What a client asks for, RFC 9111 s5.2.1. Seconds; None where it asks nothing. Malformed wishes are not heard."""
 

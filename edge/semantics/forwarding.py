@@ -53,6 +53,16 @@ UNTRUSTED = frozenset(
 )
 """Request fields that are removed unless the site keys on them, lower case; those with an UNTRUSTED_PREFIXES too."""
 
+ORDINARY = frozenset(
+    (
+        *(b"accept", b"accept-encoding", b"accept-language", b"cookie", b"dnt", b"origin", b"priority"),
+        *(b"purpose", b"referer", b"save-data", b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"),
+        *(b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"sec-gpc"),
+        *(b"sec-purpose", b"upgrade-insecure-requests", b"user-agent"),
+    )
+)
+"""What browsers send with every request, lower case: one look tells that there is nothing untrusted among it."""
+
 UNTRUSTED_PREFIXES = (b"x-forwarded-", INTERNAL_PREFIX := b"perigee-")
 
 ALIASED = frozenset(
@@ -124,7 +134,7 @@ def cleaned_request(request: RequestHead, rules: SiteRules) -> RequestHead:
 def without_untrusted(fields: Fields, key: KeyRules) -> Fields:
     """The fields without those no client may set; the same object when there is none."""
     names = fields.names()
-    if (
+    if names <= ORDINARY or (
         UNTRUSTED.isdisjoint(names)
         and not _has_prefix(fields, UNTRUSTED_PREFIXES)
         and b"_" not in b"".join(names)

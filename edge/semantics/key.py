@@ -97,10 +97,24 @@ def primary_key(authority: Authority, target: bytes, rules: KeyRules) -> bytes:
     URI has one key, and to forget that key forgets whatever was stored for it. target: raw or canonical. Raises
     BadTarget as `canonical_target` does.
     """
-    target = canonical_target(target, rules)
+    return canonical_key(authority, canonical_target(target, rules), rules)
+
+
+def canonical_key(authority: Authority, target: bytes, rules: KeyRules) -> bytes:
+    """The primary key of a target that is canonical already.
+
+    For one that `canonical_target` refuses it is a key under which nothing is ever stored.
+    """
     scheme, host = authority.scheme, authority.host
-    origin = b"%d:%b%d:%b%d:" % (len(scheme), scheme, len(host), host, authority.port)
-    named = b"%b%d:%b" % (origin, len(target), target)
+    named = b"%d:%b%d:%b%d:%d:%b" % (
+        len(scheme),
+        scheme,
+        len(host),
+        host,
+        authority.port,
+        len(target),
+        target,
+    )
     if rules.headers or rules.cookies:
         named += b"".join([b"%d:%b" % (len(name), name) for name, _ in _key_names(rules)])
     return blake2b(named, digest_size=KEY_BYTES).digest()

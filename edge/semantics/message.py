@@ -7,9 +7,10 @@ here knows what a field means (the other semantics files do). RFC 9110 section 5
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, KeysView
 from typing import NewType
+
+from edge.values import value
 
 UnixSeconds = NewType("UnixSeconds", float)
 """Seconds since 1970-01-01T00:00:00Z, fractions allowed."""
@@ -24,62 +25,66 @@ class Fields:
     `lines` keeps order, spelling and repetition, as they are sent on. Look-ups take the lower-case name.
     """
 
-    __slots__ = ("_index", "lines")
+    # By lower-case name: the first line, and - for the few names that stand on several lines - the values of all.
+    __slots__ = ("_first", "_repeated", "lines")
 
     lines: tuple[Line, ...]
-    _index: dict[bytes, list[bytes]]
+    _first: dict[bytes, Line]
+    _repeated: dict[bytes, tuple[bytes, ...]]
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
-        index: dict[bytes, list[bytes]] = {}
-        for name, value in self.lines:
-            key = name.lower()
-            held = index.get(key)
-            if held is None:
-                index[key] = [value]
-            else:
-                held.append(value)
-        self._index = index
+        self._first = first = {line[0].lower(): line for line in self.lines}
+        self._repeated = _NONE_REPEATED
+        if len(first) < len(self.lines):
+            self._repeated = _repeated(self.lines)
+            for line in reversed(self.lines):
+                first[line[0].lower()] = line
 
     @classmethod
-    def indexed(cls, lines: tuple[Line, ...], index: dict[bytes, list[bytes]]) -> Fields:
-        """From parts that a parser built in one pass; both must say the same and are owned by the result."""
+    def unrepeated(cls, first: dict[bytes, Line]) -> Fields:
+        """From lines by lower-case name, each name once, in their order; the dictionary is the result's from now on."""
         made = cls.__new__(cls)
-        made.lines = lines
-        made._index = index  # noqa: SLF001  # its own
+        made.lines = tuple(first.values())
+        made._first = first  # noqa: SLF001  # its own
+        made._repeated = _NONE_REPEATED  # noqa: SLF001
         return made
 
     def get(self, name: bytes) -> bytes | None:
         """The first line's value, None when there is no such line. For fields that are single by definition."""
-        held = self._index.get(name)
-        return held[0] if held is not None else None
+        line = self._first.get(name)
+        return None if line is None else line[1]
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """Every line's value in order, () when there is none."""
-        held = self._index.get(name)
-        return tuple(held) if held is not None else ()
+        line = self._first.get(name)
+        if line is None:
+            return ()
+        return self._repeated.get(name) or (line[1],)
 
     def combined(self, name: bytes) -> bytes | None:
         """All lines joined by ", " (RFC 9110 s5.3), None when there is none. Never for Set-Cookie."""
-        held = self._index.get(name)
-        if held is None:
+        line = self._first.get(name)
+        if line is None:
             return None
-        return held[0] if len(held) == 1 else b", ".join(held)
+        values = self._repeated.get(name)
+        return line[1] if values is None else b", ".join(values)
 
     def count(self, name: bytes) -> int:
         """How many lines carry that name."""
-        held = self._index.get(name)
-        return len(held) if held is not None else 0
+        return len(self.all(name))
 
-    def names(self) -> Iterable[bytes]:
+    def names(self) -> KeysView[bytes]:
         """Lower-case names, each once."""
-        return self._index.keys()
+        return self._first.keys()
 
     def without(self, names: Iterable[bytes]) -> Fields:
         """A copy without every line whose lower-case name is in `names`; self when none is."""
         gone = set(names)
-        if gone.isdisjoint(self._index):
+        if gone.isdisjoint(self._first):
             return self
+        if not self._repeated:
+            return Fields.unrepeated({name: line for name, line in self._first.items() if name not in gone})
         return Fields(line for line in self.lines if line[0].lower() not in gone)
 
     def with_set(self, name: bytes, value: bytes) -> Fields:
@@ -88,14 +93,18 @@ class Fields:
 
     def with_added(self, *lines: Line) -> Fields:
         """A copy with these lines at the end, those that are there stay."""
-        index = self._index.copy()  # the lists in it are shared, so they are replaced, never appended to
-        for name, value in lines:
-            key = name.lower()
-            index[key] = [*index.get(key, ()), value]
-        return Fields.indexed((*self.lines, *lines), index)
+        first = self._first
+        names = [line[0].lower() for line in lines]
+        if len(set(names)) < len(names) or not first.keys().isdisjoint(names):
+            return Fields((*self.lines, *lines))
+        made = Fields.unrepeated(first | dict(zip(names, lines, strict=True)))
+        if self._repeated:
+            made.lines = (*self.lines, *lines)
+            made._repeated = self._repeated  # noqa: SLF001  # its own
+        return made
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return name in self._first
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)
@@ -113,10 +122,19 @@ class Fields:
         return f"Fields({list(self.lines)!r})"
 
 
+def _repeated(lines: Iterable[Line]) -> dict[bytes, tuple[bytes, ...]]:
+    """The values of the names that stand on more than one line."""
+    values: dict[bytes, list[bytes]] = {}
+    for name, one in lines:
+        values.setdefault(name.lower(), []).append(one)
+    return {name: tuple(held) for name, held in values.items() if len(held) > 1}
+
+
+_NONE_REPEATED: dict[bytes, tuple[bytes, ...]] = {}
 EMPTY = Fields()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Authority:
     """Scheme, host and port of a request's target URI (RFC 9110 s4.2, s7.2).
 
@@ -138,7 +156,7 @@ class Authority:
         return self.host if self.is_default_port else b"%b:%d" % (self.host, self.port)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestHead:
     """A request without its body. target: raw origin-form bytes (path and query as sent), or b"*" for OPTIONS."""
 
@@ -150,7 +168,7 @@ class RequestHead:
     """HTTP/1.minor as the client sent it: 0 or 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ResponseHead:
     """A response without its body. status: 100-999. reason: may be empty."""
 

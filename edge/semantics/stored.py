@@ -6,10 +6,10 @@ Owns: `StoredResponse` and the small values in it. Everything that can be known 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from edge.semantics.message import ResponseHead, UnixSeconds
+from edge.values import value
 
 
 class LifetimeSource(Enum):
@@ -32,7 +32,7 @@ Nominated = tuple[tuple[bytes, bytes | None], ...]
 request had no such field), sorted by name; () when the response has no Vary. RFC 9111 s4.1."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Freshness:
     """The arithmetic of one stored response; all seconds. Age now = initial_age + (now - response_time)."""
 
@@ -64,7 +64,7 @@ class Freshness:
         return self.response_time - self.initial_age + self.lifetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Validators:
     """What a stored response can be validated by, RFC 9110 s8.8."""
 
@@ -83,7 +83,7 @@ class Validators:
         return self.etag is not None or self.last_modified is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(frozen=True, slots=True, eq=False)
 class StoredResponse:
     """One stored response (one variant of one key). Compared by identity.
 

@@ -24,8 +24,8 @@ _SOURCE_NUMBERS: Final = {source: number for number, source in enumerate(_SOURCE
 _FLAG_BITS: Final = 4
 _ABSENT: Final = 0xFFFFFFFF
 
-LINE_BYTES: Final = 200
-"""What a field line costs beyond its bytes and the index: three bytes objects, the pair, the index's list."""
+LINE_BYTES: Final = 130
+"""What a field line costs beyond its bytes and the index: three bytes objects and the pair, rounded up as allocated."""
 PART_BYTES: Final = 44
 """What a bytes object and its place in a tuple cost beyond its bytes."""
 RESPONSE_BYTES: Final = 830

@@ -5,17 +5,18 @@ Owns: `Section`. The head parsers use it once per message; everything behind the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.semantics.message import Fields, Line
-from edge.wire.grammar import HOP_BY_HOP, NOT_STRIPPABLE, connection_options
+from edge.wire.grammar import HOP_BY_HOP, NOT_STRIPPABLE, connection_options, split_lines
 
 _OURS = HOP_BY_HOP | {b"content-length", b"host", b"expect"}
+_USUAL = (b"host", b"connection")
+_UNUSUAL = _OURS - set(_USUAL)
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """end_to_end: what may travel on. hop: lower-case name -> values of hop-by-hop, framing, Host, Expect lines.
 
     options: lower-case Connection members.
@@ -31,28 +32,36 @@ def read_section(section: bytes, keep: frozenset[bytes] = frozenset()) -> Sectio
 
     keep: names of `hop` kind that also travel on (lower case).
     """
-    lines: list[Line] = []
-    index: dict[bytes, list[bytes]] = {}
-    hop: dict[bytes, list[bytes]] = {}
-    for line in section.split(b"\r\n"):
-        if not line:
-            continue
-        name, _, raw = line.partition(b":")
-        value = raw.strip(b" \t")
-        key = name.lower()
-        if key in _OURS:
-            hop.setdefault(key, []).append(value)
-            if key not in keep:
-                continue
-        lines.append((name, value))
-        held = index.get(key)
-        if held is None:
-            index[key] = [value]
-        else:
-            held.append(value)
-    fields = Fields.indexed(tuple(lines), index)
+    lines = split_lines(section)
+    # One look-up table at the speed of C; what is no ordinary request or response pays for being different.
+    first = dict(zip([line[0].lower() for line in lines], lines))  # noqa: B905  # of one length by their making; the check costs
+    if len(first) < len(lines):
+        fields, hop = _sorted_out(lines, keep)
+    else:
+        hop = {}
+        for name in _USUAL if _UNUSUAL.isdisjoint(first) else _OURS & first.keys():
+            line = first.get(name) if name in keep else first.pop(name, None)
+            if line is not None:
+                hop[name] = [line[1]]
+        fields = Fields.unrepeated(first)
     said = hop.get(b"connection")
     if said is None:
         return Section(fields, hop, _NO_OPTIONS)
     options = connection_options(said)
-    return Section(fields.without(options - NOT_STRIPPABLE), hop, options)
+    if not options.isdisjoint(fields.names()):
+        fields = fields.without(options - NOT_STRIPPABLE)
+    return Section(fields, hop, options)
+
+
+def _sorted_out(lines: list[Line], keep: frozenset[bytes]) -> tuple[Fields, dict[bytes, list[bytes]]]:
+    """The same where a name stands on several lines."""
+    hop: dict[bytes, list[bytes]] = {}
+    rest: list[Line] = []
+    for line in lines:
+        name = line[0].lower()
+        if name in _OURS:
+            hop.setdefault(name, []).append(line[1])
+            if name not in keep:
+                continue
+        rest.append(line)
+    return Fields(rest), hop

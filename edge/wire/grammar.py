@@ -14,8 +14,12 @@ from edge.semantics.message import Line
 TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 TOKEN = re.compile(rb"[%b]+" % TCHAR)
 
-FIELD_SECTION = re.compile(rb"(?:[%b]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n" % TCHAR)
+FIELD_SECTION = re.compile(rb"(?:[%b]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % TCHAR)
 """*( field-line CRLF ) CRLF, whole. One pass in C; there is no ambiguity in it to backtrack into."""
+
+_TRIMMED_LINE = re.compile(rb"^([^:]+): ?(?![ \t])([^\r]*)(?<![ \t])\r\n", re.MULTILINE)
+_LINE = re.compile(rb"^([^:]+):[ \t]*([^\r]*)\r\n", re.MULTILINE)
+"""The lines of what FIELD_SECTION matched: it has a colon in each line and no CR in one. Nearly all are trimmed."""
 
 BARE_CONTROL = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """What no head may contain, found before the head is complete: a bare LF, a bare CR, a control byte."""
@@ -73,18 +77,23 @@ FORBIDDEN_TRAILERS = HOP_BY_HOP | frozenset(
 )
 
 
+_USUAL_OPTIONS = {
+    said: frozenset((said.lower(),)) for said in (b"keep-alive", b"close", b"Keep-Alive", b"Close")
+}
+
+
 def split_lines(section: bytes) -> list[Line]:
     """The lines of a field section that FIELD_SECTION matched: (name as spelled, value trimmed)."""
-    lines: list[Line] = []
-    for line in section.split(b"\r\n"):
-        if line:
-            name, _, value = line.partition(b":")
-            lines.append((name, value.strip(b" \t")))
-    return lines
+    lines: list[Line] = _TRIMMED_LINE.findall(section)
+    if len(lines) == section.count(b"\n") - 1:
+        return lines
+    return [(name, value.rstrip(b" \t")) for name, value in _LINE.findall(section)]
 
 
 def connection_options(values: list[bytes]) -> frozenset[bytes]:
     """Lower-case members of the Connection lines (RFC 9110 s7.6.1)."""
+    if len(values) == 1 and (known := _USUAL_OPTIONS.get(values[0])) is not None:
+        return known
     return frozenset(
         option for value in values for member in value.split(b",") if (option := member.strip(b" \t").lower())
     )

@@ -8,12 +8,12 @@ are taken out of the fields here and live on as typed values.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
 
 from edge.errors import ClientFault
-from edge.semantics.message import Authority, RequestHead
+from edge.semantics.message import Authority, Fields, RequestHead
+from edge.values import value
 from edge.wire.fields import read_section
 from edge.wire.framing import CHUNKED, NO_BODY, Framing, Length
 from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, TCHAR
@@ -34,7 +34,7 @@ MAX_HOST_BYTES = 255  # RFC 1035 s2.3.4, the longest name DNS can carry
 _NOT_OFFERED = frozenset((b"CONNECT", b"TRACE"))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ParsedRequest:
     """head: end-to-end fields only. upgrade: the one protocol asked for, lower case, None = none.
 
@@ -80,7 +80,7 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
     line = head[:line_end]
     if line_end > limits.request_line:
         raise ClientFault("request line too long", status=414)
-    if head.count(b"\r\n", line_end) - 2 > limits.request_fields:
+    if head.count(b"\n", line_end) - 2 > limits.request_fields:
         raise ClientFault("too many header fields", status=431)
     matched = REQUEST_LINE.fullmatch(line)
     if matched is None:
@@ -88,32 +88,73 @@ def parse_request_head(head: bytes, limits: Limits, scheme: bytes = b"http") -> 
     method, target, major, minor = matched.groups()
     if major != b"1" or minor not in b"01":
         raise ClientFault("HTTP version not supported", status=505)
-    if FIELD_SECTION.fullmatch(head, line_end + 2) is None:
-        raise ClientFault("malformed header field")
-    section = read_section(head[line_end + 2 :])
     is_11 = minor == b"1"
-    hop = section.hop
-    authority, path = _target_uri(method, target, hop.get(b"host", []), scheme, is_11=is_11)
+    section = head[line_end + 2 :]
+    said = (
+        _remembered(section, scheme, is_11)
+        if len(section) <= REMEMBERED_BYTES
+        else _said(section, scheme, is_11)
+    )
+    authority, path = _target_uri(method, target, said.authority, scheme)
+    upgrade = said.upgrade
+    if upgrade is not None and (method != b"GET" or said.framing is not NO_BODY):
+        upgrade = None  # where a body ends and a tunnel begins must not be a question
+    return ParsedRequest(
+        RequestHead(method, authority, path, said.end_to_end, 1 if is_11 else 0),
+        said.framing,
+        said.keep_alive,
+        said.expect_continue,
+        upgrade,
+        said.accepts_trailers,
+        line,
+    )
+
+
+@value(frozen=True, slots=True)
+class _Said:
+    """What a field section says, whatever the request line. authority: of Host, None when there is none (HTTP/1.0)."""
+
+    end_to_end: Fields
+    authority: Authority | None
+    framing: Framing
+    keep_alive: bool
+    expect_continue: bool
+    upgrade: bytes | None
+    accepts_trailers: bool
+
+
+REMEMBERED_BYTES = 4 * 1024
+"""A section up to this is read once while it is among the last REMEMBERED_SECTIONS."""
+REMEMBERED_SECTIONS = 512
+
+
+def _said(section: bytes, scheme: bytes, is_11: bool) -> _Said:  # positional: it is part of a cache's key
+    """Read a field section. Raises ClientFault."""
+    if FIELD_SECTION.fullmatch(section) is None:
+        raise ClientFault("malformed header field")
+    parts = read_section(section)
+    hop, options = parts.hop, parts.options
+    hosts = hop.get(b"host", [])
+    if len(hosts) != 1 and (is_11 or hosts):
+        raise ClientFault("exactly one Host field is required")
     framing = _framing(hop, is_11=is_11)
-    options = section.options
-    keep_alive = b"close" not in options if is_11 else b"keep-alive" in options and b"close" not in options
-    upgrade = None
-    if is_11 and b"upgrade" in hop and method == b"GET" and framing is NO_BODY:
-        # Where a body ends and a tunnel begins must not be a question.
-        upgrade = _upgrade(hop, options)
     expect = hop.get(b"expect")
     if expect is not None and is_11 and (len(expect) != 1 or expect[0].lower() != b"100-continue"):
         raise ClientFault("expectation not supported", status=417)
-    parsed_head = RequestHead(method, authority, path, section.end_to_end, 1 if is_11 else 0)
-    return ParsedRequest(
-        parsed_head,
+    return _Said(
+        parts.end_to_end,
+        parse_host(hosts[0], scheme) if hosts else None,
         framing,
-        keep_alive,
+        b"close" not in options and (is_11 or b"keep-alive" in options),
         expect is not None and is_11 and framing is not NO_BODY,
-        upgrade,
+        _upgrade(hop, options) if is_11 and b"upgrade" in hop else None,
         b"te" in hop and any(b"trailers" in value.lower() for value in hop[b"te"]),
-        line,
     )
+
+
+# A client's requests differ in their first line; the fields behind it come again to the byte. Reading them is a function
+# of those bytes alone, so it is done once: half the cost of a hit (docs/performance.md). Refusals are not remembered.
+_remembered = lru_cache(maxsize=REMEMBERED_SECTIONS)(_said)
 
 
 @lru_cache(maxsize=1024)
@@ -141,12 +182,9 @@ def parse_host(value: bytes, scheme: bytes) -> Authority:
 
 
 def _target_uri(
-    method: bytes, target: bytes, hosts: list[bytes], scheme: bytes, *, is_11: bool
+    method: bytes, target: bytes, authority: Authority | None, scheme: bytes
 ) -> tuple[Authority, bytes]:
-    """Authority and origin-form target (RFC 9112 s3.2, s3.3)."""
-    if len(hosts) != 1 and (is_11 or hosts):
-        raise ClientFault("exactly one Host field is required")
-    authority = parse_host(hosts[0], scheme) if hosts else None
+    """Authority and origin-form target (RFC 9112 s3.2, s3.3). authority: of Host."""
     if method in _NOT_OFFERED:
         raise ClientFault(f"{method.decode()} is not offered", status=405)
     if target[0] == 0x2F:  # "/"

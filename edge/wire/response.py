@@ -8,10 +8,10 @@ a stored head says about its body.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from edge.errors import UpstreamFault
 from edge.semantics.message import ResponseHead
+from edge.values import value
 from edge.wire.fields import Section, read_section
 from edge.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Length
 from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION
@@ -22,7 +22,7 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 _KEEP = frozenset((b"content-length",))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ParsedResponse:
     """head: end-to-end fields and Content-Length. keep_alive: the peer means to keep the connection.
 

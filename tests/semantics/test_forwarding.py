@@ -8,6 +8,7 @@ import pytest
 
 from edge.semantics.forwarding import (
     MAX_HOPS,
+    ORDINARY,
     UNTRUSTED,
     authority_seen_by_client,
     cleaned_request,
@@ -23,6 +24,7 @@ from edge.semantics.forwarding import (
     response_to_client,
     verified_hops,
     via_line,
+    without_untrusted,
 )
 from edge.semantics.message import Authority, Fields, Line, RequestHead
 from edge.semantics.rules import (
@@ -36,6 +38,7 @@ from edge.semantics.rules import (
     StoreRules,
     VaryRules,
 )
+from edge.semantics.validation import CONDITIONALS
 from tests.kit.stored_responses import HERE, NOW, answered, asking
 
 SITE = SiteRules()
@@ -368,3 +371,11 @@ def test_edits_are_remove_then_set_then_add():
     edit = HeaderEdit(remove=frozenset((b"a",)), set=((b"B", b"3"),), add=((b"A", b"4"), (b"B", b"5")))
     assert edited(fields, edit) == Fields([(b"B", b"3"), (b"A", b"4"), (b"B", b"5")])
     assert edited(fields, HeaderEdit()) is fields
+
+
+def test_what_is_ordinary_needs_no_second_look():
+    asked = [(name, b"1") for name in sorted(ORDINARY)]
+    assert not ORDINARY & (UNTRUSTED | CONDITIONALS | {b"range", b"cache-control", b"pragma", b"cdn-loop"})
+    for line in asked:
+        alone = Fields([line, (b"X-Harmless", b"1")])
+        assert without_untrusted(alone, KeyRules()) is alone, line
