@@ -110,10 +110,8 @@ def combined(ended: Ended) -> bytes:
     )
 
 
-def _quoted(value: bytes | None, limit: int = MAX_FIELD) -> str:
-    """A JSON string, cut at `limit`; null for None. Bytes beyond ASCII are taken as Latin-1."""
-    if value is None:
-        return "null"
+def _quoted(value: bytes, limit: int = MAX_FIELD) -> str:
+    """A JSON string, cut at `limit`. Bytes beyond ASCII are taken as Latin-1."""
     text = encode_basestring_ascii(value[:limit].decode("latin-1"))
     while len(text) > limit + 2:  # escapes made it longer
         value = value[: len(value[:limit]) * 3 // 4]
@@ -121,7 +119,28 @@ def _quoted(value: bytes | None, limit: int = MAX_FIELD) -> str:
     return text
 
 
+_quoted_short = lru_cache(2048)(_quoted)
+
+
+def _field(fields: Fields, name: bytes) -> str:
+    """A JSON string, or null."""
+    value = fields.get(name)
+    if value is None:
+        return "null"
+    return _quoted_short(value) if len(value) <= MAX_FIELD else _quoted(value)
+
+
 _TRUTH = ("false", "true")
+
+
+@lru_cache(2048)
+def _words(site: str, cache: str, because: str | None, stored: bool, collapsed: bool) -> str:
+    """What was decided: a few hundred combinations at most, the same ones all the time."""
+    reason = "null" if because is None else f'"{because}"'
+    return (
+        f'"cache":"{cache}","because":{reason},"stored":{_TRUTH[stored]},"collapsed":{_TRUTH[collapsed]},'
+        f'"site":{encode_basestring_ascii(site)}'
+    )
 
 
 def as_json(ended: Ended) -> bytes:
@@ -130,19 +149,21 @@ def as_json(ended: Ended) -> bytes:
     asked = '"method":null,"scheme":null,"host":null,"target":null,"protocol":null'
     if request is not None:
         head = request.head
+        authority = head.authority
         asked = (
-            f'"method":{_quoted(head.method)},"scheme":"{head.authority.scheme.decode()}",'
-            f'"host":{_quoted(head.authority.host)},"target":{_quoted(head.target, MAX_TARGET)},'
+            f'"method":{_quoted_short(head.method)},"scheme":{_quoted_short(authority.scheme)},'
+            f'"host":{_quoted_short(authority.host)},"target":{_quoted(head.target, MAX_TARGET)},'
             f'"protocol":"HTTP/1.{head.minor}"'
         )
-    because = "null" if verdict.because is None else f'"{verdict.because.value}"'
+    because = verdict.because
+    # `.value` of an Enum is a call into Python; `_value_` is the attribute behind it.
+    reason = None if because is None else because._value_
+    words = _words(verdict.site, verdict.cache, reason, verdict.stored, verdict.collapsed)
     detail = encode_basestring_ascii(verdict.detail[: MAX_FIELD // 6]) if verdict.detail else '""'
     return (
         f'{{"time":"{ended.moment.date}.{ended.millis:03d}Z","client":"{ended.client}",{asked},'
-        f'"status":{ended.reply.status},"bytes":{ended.sent},"seconds":{ended.seconds:.6f},'
-        f'"cache":"{verdict.cache}","because":{because},"stored":{_TRUTH[verdict.stored]},'
-        f'"collapsed":{_TRUTH[verdict.collapsed]},"site":{encode_basestring_ascii(verdict.site)},'
-        f'"referer":{_quoted(fields.get(b"referer"))},"user_agent":{_quoted(fields.get(b"user-agent"))},'
+        f'"status":{ended.reply.status},"bytes":{ended.sent},"seconds":{ended.seconds:.6f},{words},'
+        f'"referer":{_field(fields, b"referer")},"user_agent":{_field(fields, b"user-agent")},'
         f'"whole":{_TRUTH[ended.whole]},"detail":{detail}}}\n'
     ).encode("ascii")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from edge.measures import Measures
-from edge.metrics import Snapshot, flat
+from edge.metrics import Registry, Snapshot, flat
 from edge.server.totals import Totals
 
 ACCEPTED = "perigee_connections_total"
@@ -15,10 +14,10 @@ OPEN = "perigee_connections_open"
 
 
 def snapshot(accepted: int, open_now: int = 0) -> Snapshot:
-    measures = Measures()
-    measures.connections.value = accepted
-    measures.connections_open.value = open_now
-    return measures.registry.snapshot()
+    registry = Registry()
+    registry.counter(ACCEPTED, unit="connections", help="").of().value = accepted
+    registry.gauge(OPEN, unit="connections", help="").of().value = open_now
+    return registry.snapshot()
 
 
 def accepted(total: Snapshot) -> float:
@@ -82,4 +81,5 @@ class Workers(RuleBasedStateMachine):
         assert self.shown >= 0
 
 
-TestWorkers = pytest.mark.slow(Workers.TestCase)
+TestWorkers = Workers.TestCase
+TestWorkers.settings = settings(max_examples=20, stateful_step_count=20)
