@@ -44,15 +44,17 @@ BYTES_PER_GHOST: Final = 2048
 class Resident:
     """Something held in memory, as a policy sees it: a key, a size in bytes, and a mark that it was used.
 
-    `visited` is written by the hit path. `queue`, `older` and `newer` belong to the policy; `queue` is the one it
-    stands in or was placed for, None before `place`; the other two exist only while it stands there.
+    `visited` is written by the hit path; `was_visited` says that a policy took such a mark. `queue`, `older` and `newer`
+    belong to the policy; `queue` is the one it stands in or was placed for, None before `place`; the other two exist only
+    while it stands there.
     """
 
-    __slots__ = ("key", "newer", "older", "queue", "size", "visited")
+    __slots__ = ("key", "newer", "older", "queue", "size", "visited", "was_visited")
 
     key: bytes
     size: int
     visited: bool
+    was_visited: bool
     queue: Queue | None
     older: Resident
     newer: Resident
@@ -61,6 +63,7 @@ class Resident:
         self.key = key
         self.size = size
         self.visited = False
+        self.was_visited = False
         self.queue = None
 
 
@@ -229,6 +232,7 @@ class S3Fifo(Policy):
             if not (resident.visited and looks > 0):
                 break
             resident.visited = False
+            resident.was_visited = True
             main.append(resident)
         if queue is small:
             self._ghosts.remember(resident.key, resident.size)
@@ -255,6 +259,7 @@ class Sieve(Policy):
         looks = MAX_LOOKS
         while resident.visited and (looks := looks - 1) > 0:
             resident.visited = False
+            resident.was_visited = True
             resident = self._queue.after(resident)
         self._hand = resident
         self.remove(resident)

@@ -40,6 +40,11 @@ class Held(Resident, Generic[V]):
         self.body = body
         self.ready: Any = None  # what edge.replying rendered of it, kept beside it
 
+    @property
+    def was_hit(self) -> bool:
+        """Whether it, or what it replaced, was ever served."""
+        return self.visited or self.was_visited
+
     def __repr__(self) -> str:
         return f"Held({self.key!r}, {self.identity!r}, size={self.size}, visited={self.visited})"
 
@@ -122,7 +127,8 @@ class MemoryTier(Generic[V]):
             self._policy.place(newcomer)
         else:
             # Freshened or fetched again, it is as popular as it was: it does not queue up as a stranger.
-            newcomer.queue, newcomer.visited = former.queue, former.visited
+            newcomer.queue = former.queue
+            newcomer.visited, newcomer.was_visited = former.visited, former.was_visited
         evicted = self._make_room(newcomer, newcomer.size)
         self._groups[key] = (*self._groups.get(key, ()), newcomer)
         self.objects += 1

@@ -7,6 +7,9 @@ that writes, in the order of what happened, and a few that read. Rules:
 * Memory is newer than what waits to be written, and that is newer than the disk.
 * Writing behind is bounded in bytes; what does not fit is not written, and counted. Serving never waits for a write.
 * A worker writes only the keys it owns (DESIGN section 5); of the others it has memory copies.
+* Admission (`min_hits`): 0 = what is stored is written. 1 = what was never served again is not: a response is written
+  when it leaves memory after a hit, and at the end. Written at once is still what memory cannot take, and what replaces
+  a response on disk: the older one must not come back.
 """
 
 from __future__ import annotations
@@ -51,7 +54,10 @@ class _Loading:
 
 
 class Store:
-    """One worker's store. disk: None = memory only. owns: whether this worker writes a key to the shared disk."""
+    """One worker's store. disk: None = memory only. owns: whether this worker writes a key to the shared disk.
+
+    min_hits: 0 or 1, see the module; `min_hits` may be replaced at any time.
+    """
 
     def __init__(
         self,
@@ -62,8 +68,10 @@ class Store:
         write_behind_bytes: int,
         owns: Callable[[bytes], bool] = lambda _key: True,
         on_fault: Callable[[StoreFault], None] = lambda _fault: None,
+        min_hits: int = 0,
     ) -> None:
         self.memory = memory
+        self.min_hits = min_hits
         self.disk = disk
         self._owns = owns
         self._on_fault = on_fault
@@ -83,6 +91,7 @@ class Store:
     async def aclose(self) -> None:
         """Write what waits, close the disk. May be called again."""
         if self._writing is not None:
+            await self._write_hit(self._writing)
             await self._writing.aclose()
         reading = [loading.task for loading in self._loading.values() if loading.task is not None]
         if reading:
@@ -230,14 +239,35 @@ class Store:
 
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
-        self._remember(stored, body)
+        is_held = self._remember(stored, body)
         self._void_loads(stored.key)
-        if self._writing is not None and self._owns(stored.key):
-            self._writing.add(Put(stored, body))
+        writing = self._writing
+        if writing is None or not self._owns(stored.key):
+            return
+        if self.min_hits and is_held and not writing.may_have(stored.key, stored.nominated):
+            return
+        writing.add(Put(stored, body))
 
-    def _remember(self, stored: StoredResponse, body: bytes) -> None:
-        # Victims are on disk already when they are ours: the disk is written when a response is stored, not when it leaves.
-        self.memory.put(stored.key, stored.nominated, stored, body, len(body) + resident_bytes(stored))
+    def _remember(self, stored: StoredResponse, body: bytes) -> bool:
+        """Hold it in memory; whether it is held."""
+        key, size = stored.key, len(body) + resident_bytes(stored)
+        for victim in self.memory.put(key, stored.nominated, stored, body, size):
+            if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
+                self._writing.add(Put(victim.value, victim.body))
+        return self.memory.admits(key, size)
+
+    def _is_to_be_written(self, held: Held[StoredResponse], writing: WriteBehind) -> bool:
+        return held.was_hit and self._owns(held.key) and not writing.has(held.value)
+
+    async def _write_hit(self, writing: WriteBehind) -> None:
+        """The node ends: what memory has, was hit and is not on disk is written."""
+        if not self.min_hits or self.disk is None or not self.disk.is_open:
+            return
+        for held in self.memory:
+            if self._is_to_be_written(held, writing):
+                put = Put(held.value, held.body)
+                await writing.room_for(put)
+                writing.add(put)
 
     def can_spool(self, key: bytes) -> bool:
         """True when a body too large for memory may be kept for `key`."""
@@ -270,7 +300,7 @@ class Store:
             return
         for held in self.memory.get(old.key):
             if held.value.body_id == new.body_id:
-                self.memory.put(new.key, new.nominated, new, held.body, len(held.body) + resident_bytes(new))
+                self._remember(new, held.body)
                 break
         self._void_loads(new.key)
         if self._writing is not None and self._owns(new.key):

@@ -19,6 +19,7 @@ from typing import TypeVar, assert_never
 from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.semantics.key import variant_digest
+from edge.semantics.stored import Nominated, StoredResponse
 from edge.store.codec import decode, encode, resident_bytes
 from edge.store.disk import DiskTier, SmallPut
 from edge.store.pending import (
@@ -166,6 +167,27 @@ class WriteBehind:
         self._queue.append(self.pending.add(operation))
         self._idle.clear()
         self._wake.set()
+
+    def has(self, stored: StoredResponse) -> bool:
+        """True when `stored` is on the disk or waits to be written, given that no older response of its variant is."""
+        if self.pending.body(stored) is not None:
+            return True
+        return not self.pending.is_hidden(stored.key) and self._is_in_index(stored.key, stored.nominated)
+
+    def may_have(self, key: bytes, nominated: Nominated) -> bool:
+        """True when the disk may hold something of that variant, now or once what waits is carried out."""
+        return self.pending.waits(key) or self._is_in_index(key, nominated)
+
+    def _is_in_index(self, key: bytes, nominated: Nominated) -> bool:
+        wanted = variant_digest(nominated)
+        return any(variant == wanted for variant, _ in self._disk.variants(key))
+
+    async def room_for(self, put: Put) -> None:
+        """Wait until `put` fits, if it ever will."""
+        while self._queue and (
+            self.waiting_bytes + _cost(put) > self._bound or len(self._queue) >= self._max_operations
+        ):
+            await self.settled()
 
     def _is_needless(self, operation: Operation) -> bool:
         """True for a drop of what is not there: else each unsafe request to anything would cost a place."""

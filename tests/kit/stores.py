@@ -69,7 +69,13 @@ class StoreRoom:
 
     @asynccontextmanager
     async def store(
-        self, *, memory: int = 4 * MB, max_object: int = MB, bound: int = 4 * MB, opened: bool = True
+        self,
+        *,
+        memory: int = 4 * MB,
+        max_object: int = MB,
+        bound: int = 4 * MB,
+        opened: bool = True,
+        min_hits: int = 0,
     ) -> AsyncIterator[Store]:
         """A store, opened, and closed at the end."""
         store = Store(
@@ -78,6 +84,7 @@ class StoreRoom:
             measures=self.measures,
             write_behind_bytes=bound,
             on_fault=self.faults.append,
+            min_hits=min_hits,
         )
         if opened:
             await store.open()
