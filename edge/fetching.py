@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from edge.clock import Clock
@@ -33,6 +33,7 @@ from edge.store.store import Store
 from edge.streams import BoundedBody
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
+from edge.values import value
 
 GET, HEAD, POST = b"GET", b"HEAD", b"POST"
 MAX_ROUNDS = 4
@@ -40,7 +41,7 @@ MAX_ROUNDS = 4
 _PARTS = CONDITIONALS | {b"range"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asked:
     """One request with all that is known of it before the store is asked.
 
@@ -149,9 +150,8 @@ class Fetching:
                 fill.private_taken = True
         finally:
             fill.leave()
-        if isinstance(found, Private) and found.head.status == 200 and b"range" in asked.head.fields:
-            # The whole was fetched to be stored and may not be: ask again for the part that the client wants. (Who sent
-            # If-None-Match gets the 200: true, and not worth a second request.)
+        if isinstance(found, Private) and found.head.status == 200 and _is_too_much(asked.head, found):
+            # The whole was fetched to be stored and may not be: ask again for what the client wants of it.
             found.fetched.body.abort()
             return await self.passed_on(asked, replace(forward, because=found.because), by_owner=True)
         return await self._reply(asked, forward, found, collapsed=False)
@@ -315,6 +315,17 @@ def _variant(asked: Asked, candidates: Sequence[StoredResponse]) -> bytes:
 def _patience(rules: SiteRules) -> float:
     """Seconds a follower waits for a head before another takes over."""
     return rules.origin.timeouts.connect + rules.origin.timeouts.first_byte
+
+
+def _is_too_much(head: RequestHead, found: Private) -> bool:
+    """True when the client asked for less than the whole and a second request is worth it.
+
+    Who sent If-None-Match gets the 200 as it is: true, and the origin's second answer costs it more than ours. But what
+    the owner keeps is large, and the second answer costs the owner next to nothing.
+    """
+    if found.because is Because.FORWARDED_TO_OWNER:
+        return not _PARTS.isdisjoint(head.fields.names())
+    return b"range" in head.fields
 
 
 def _is_vary_miss(reuse: object) -> bool:

@@ -22,7 +22,7 @@ from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_head_update, decide_reuse
 from edge.semantics.decisions import Forward, Refuse, Serve, ServeStale
-from edge.semantics.forwarding import cleaned_request, loops
+from edge.semantics.forwarding import Network, cleaned_request, loops
 from edge.semantics.invalidation import SAFE_METHODS, invalidated_targets
 from edge.semantics.message import ResponseHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
@@ -86,26 +86,28 @@ class Node:
             store=store, room=room, tiers=tiers, replying=self._replying, clock=clock, tasks=tasks
         )
 
+    def apply(self, sites: SiteTable, trusted: Sequence[Network], max_ranges: int) -> None:
+        """New settings, for exchanges that begin from now on."""
+        self.sites = sites
+        self._tiers.trusted = tuple(trusted)
+        self._replying.max_ranges = max_ranges
+
     # -- the two ways in --
 
     def answer_now(self, exchange: Exchange) -> Reply | None:
         """The reply to a GET or HEAD that a fresh stored response in memory answers; None for everything else."""
         head = exchange.request.head
-        if head.method not in (GET, HEAD) or b"cdn-loop" in head.fields:
+        if head.method not in (GET, HEAD) or b"cdn-loop" in head.fields.names():
             return None
         head = self._tiers.restored(exchange)
         rules = self.sites.find(head.authority.host)
         if rules is None:
             return None
         head = cleaned_request(head, rules)
-        try:
-            key = keys.primary_key(head.authority, head.target, rules.key)
-        except ClientFault:
-            return None
-        group = self._store.in_memory(key)
+        group = self._store.in_memory(keys.canonical_key(head.authority, head.target, rules.key))
         if not group or (rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields):
             return None
-        reuse = decide_reuse(head, [held.value for held in group], rules, UnixSeconds(self._clock.now()))
+        reuse = decide_reuse(head, [held.value for held in group], rules, self._now())
         if type(reuse) is not Serve or only_for_origin(head):
             return None
         for held in group:

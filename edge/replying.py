@@ -60,11 +60,11 @@ Source = StoredBody | FillSource
 
 
 class Replying:
-    """Replies of one node. name: as in Cache-Status and Via."""
+    """Replies of one node. name: as in Cache-Status and Via. `max_ranges` may be replaced at any time."""
 
     def __init__(self, name: bytes, max_ranges: int) -> None:
         self._name = name
-        self._max_ranges = max_ranges
+        self.max_ranges = max_ranges
 
     # -- from the store --
 
@@ -119,7 +119,7 @@ class Replying:
         *,
         tier: bool,
     ) -> Reply:
-        answer = build_answer(head, reuse.stored, reuse.age, _boundary(), self._max_ranges, for_tier=tier)
+        answer = build_answer(head, reuse.stored, reuse.age, _boundary(), self.max_ranges, for_tier=tier)
         return self._reply(answer, source, member, rules, Verdict(rules.name, word, reuse.because), tier=tier)
 
     # -- from a fill --
@@ -157,7 +157,7 @@ class Replying:
             # Who caused the fill gets the head as it came, with what the store may not keep.
             stored = replace(stored, head=replace(found.head, fields=found.head.fields.without((b"age",))))
         answer = build_answer(
-            head, replace(stored, body_length=length or 0), age, _boundary(), self._max_ranges, for_tier=tier
+            head, replace(stored, body_length=length or 0), age, _boundary(), self.max_ranges, for_tier=tier
         )
         if not (found.has_age or collapsed):
             answer = _without_age(answer)
@@ -191,7 +191,7 @@ class Replying:
             collapsed=collapsed,
             detail=found.because if is_stale else forward.because,
         )
-        answer = build_answer(head, found.stored, age, _boundary(), self._max_ranges, for_tier=tier)
+        answer = build_answer(head, found.stored, age, _boundary(), self.max_ranges, for_tier=tier)
         if not (found.has_age or collapsed or is_stale):
             answer = _without_age(answer)
         word = "stale" if is_stale else forward.fwd.value

@@ -38,7 +38,7 @@ GET, HEAD = b"GET", b"HEAD"
 
 
 class Tiers:
-    """The routes of one worker. owner_of: index of the worker that owns a key."""
+    """The routes of one worker. owner_of: index of the worker that owns a key. `trusted` may be replaced at any time."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Tiers:
     ) -> None:
         self.cdn_id = cdn_id
         self._name = name
-        self._trusted = tuple(trusted)
+        self.trusted = tuple(trusted)
         self._index = index
         self._owner_of = owner_of
         self._workers = workers
@@ -70,7 +70,7 @@ class Tiers:
         head = exchange.request.head
         if exchange.tier:
             return replace(head, authority=_authority(head.fields), fields=head.fields.without(_OURS))
-        if self._trusted and is_trusted(exchange.peer, self._trusted):
+        if self.trusted and is_trusted(exchange.peer, self.trusted):
             return replace(head, authority=authority_seen_by_client(head.authority, head.fields))
         return head
 
@@ -79,7 +79,7 @@ class Tiers:
         if exchange.tier:
             said = fields.get(_OURS[1]) or b"unknown"
             return tuple(part.strip() for part in said.decode("latin-1").split(","))
-        return verified_hops(exchange.peer, fields, self._trusted)
+        return verified_hops(exchange.peer, fields, self.trusted)
 
     # -- a request as it goes on --
 

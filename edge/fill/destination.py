@@ -40,9 +40,9 @@ class PoolSettings:
 DEFAULT_POOL = PoolSettings()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PoolRoom:
-    """What all destinations of a worker share."""
+    """What all destinations of a worker share. limits: of connections that are opened from now on."""
 
     clock: Clock
     names: NameSource

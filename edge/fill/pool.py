@@ -70,6 +70,10 @@ class OriginPool:
             held = self._destinations[key] = Destination(origin, self._room)
         return held
 
+    def apply(self, limits: Limits) -> None:
+        """New bounds, for connections that are opened from now on."""
+        self._room.limits = limits
+
     async def aclose(self) -> None:
         """Break what is under way and close every connection."""
         for destination in self._destinations.values():

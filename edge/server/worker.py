@@ -176,6 +176,7 @@ class Worker:
             write_behind_bytes=WRITE_BEHIND_BYTES,
             owns=self._owns,
             on_fault=self._note_store_fault,
+            min_hits=settings.disk.min_hits,
         )
         self._watch(memory, disk)
         return store
@@ -279,9 +280,11 @@ class Worker:
         return self._is_started and not detail["draining"], detail
 
     def apply(self, settings: NodeSettings) -> None:
-        """Take new sites and limits; exchanges under way end as they began."""
+        """Take what a running node can take; exchanges under way end as they began."""
         self.settings = settings
-        self.node.sites = settings.sites
+        self.node.apply(settings.sites, settings.trusted_proxies, settings.limits.ranges)
+        self._pool.apply(settings.limits)
+        self.store.min_hits = settings.disk.min_hits
         self._origins.clear()
         for listener in self._listeners:
             listener.limits = settings.limits
