@@ -315,3 +315,24 @@ def test_http_1_0_keeps_alive_only_when_told_and_upgrades_never(lines: bytes, ke
         False,
         0,
     )
+
+
+def test_fields_that_come_again_to_the_byte_are_read_once_and_say_the_same():
+    section = b"Host: a.example\r\nAccept: */*\r\nX-Unlike-Any-Other: 1\r\n\r\n"
+    first, second = (
+        parse_request_head(b"GET /%d HTTP/1.1\r\n" % n + section, DEFAULT_LIMITS) for n in range(2)
+    )
+    assert second.head.fields is first.head.fields
+    assert (first.head.target, second.head.target) == (b"/0", b"/1")
+    old = parse_request_head(b"GET / HTTP/1.0\r\n" + section, DEFAULT_LIMITS)
+    assert (first.keep_alive, old.keep_alive) == (True, False)
+    assert (
+        parse_request_head(b"GET / HTTP/1.1\r\n" + section, DEFAULT_LIMITS, b"https").head.authority.port
+        == 443
+    )
+
+
+def test_what_is_refused_is_refused_each_time():
+    for _ in range(2):
+        with pytest.raises(ClientFault):
+            parse_request_head(b"GET / HTTP/1.1\r\nHost: a.example\r\nBad Name: 1\r\n\r\n", DEFAULT_LIMITS)
