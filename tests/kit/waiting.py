@@ -4,7 +4,7 @@ A wait that runs out fails the test at once and says what was awaited and what w
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 PATIENCE = 10.0
 """Seconds any single wait of the kit may take; generous, because the machine may be busy with other tests."""
@@ -74,3 +74,15 @@ class Gate:
             seen=lambda: self.waiting,
             within=within,
         )
+
+
+async def until(
+    claim: Callable[[], Awaitable[bool]], *, within: float = PATIENCE, every: float = 0.02
+) -> None:
+    """Ask `claim` again and again until it is true: for what happens in another process, which rings no bell."""
+    try:
+        async with asyncio.timeout(within):
+            while not await claim():  # noqa: ASYNC110 - another process rings no bell
+                await asyncio.sleep(every)
+    except TimeoutError:
+        raise TookTooLong(f"waited {within} s for {claim!r}") from None
