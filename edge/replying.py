@@ -10,12 +10,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from http import HTTPStatus
+from math import floor
 
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
 from edge.fill.order import FromStore, Private, Streaming
-from edge.semantics.answer import build_answer
+from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
 from edge.semantics.forwarding import response_to_client, via_line
 from edge.semantics.message import EMPTY, Fields, Line, RequestHead, UnixSeconds
@@ -23,13 +24,14 @@ from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
 from edge.semantics.status import append_cache_status, cache_status_member, hit_member, proxy_status
 from edge.semantics.stored import StoredResponse
-from edge.semantics.validation import CONDITIONALS
+from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions
 from edge.store.bodies import MemoryBody, StoredBody
 from edge.store.memory import Held
 from edge.streams import JoinedStream
 from edge.wire import render
 
-_SPECIAL = CONDITIONALS | {b"range"}
+_CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
+_PARTS = (CONDITIONALS - _CONDITIONALS) | {b"range"}
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
 _NO_STORE: Line = (b"Cache-Control", b"no-store")
 GET = b"GET"
@@ -59,6 +61,38 @@ class FillSource:
 Source = StoredBody | FillSource
 
 
+class ReadyHead:
+    """A rendered head without Age, Cache-Status and the empty line, and the last whole one that was made of it."""
+
+    __slots__ = ("_since", "_start", "_until", "_whole")
+
+    def __init__(self, start: bytes) -> None:
+        self._start = len(start)
+        self._whole = start
+        self._since = self._until = 0.0
+
+    def at(self, age: float, lifetime: float, node: bytes) -> bytes:
+        """The head of a hit at that age. Age and ttl are whole seconds, so one head holds for a part of one."""
+        if not self._since <= age < self._until:
+            left = lifetime - age
+            start = self._whole[: self._start]
+            self._whole = b"%bAge: %d\r\nCache-Status: %b\r\n" % (start, int(age), hit_member(node, left))
+            self._since, self._until = age, min(int(age) + 1.0, lifetime - floor(left))
+        return self._whole
+
+
+class Ready:
+    """What is kept beside a stored response in memory, by the rules it was made by. unchanged: the head of a 304."""
+
+    __slots__ = ("head", "rules", "unchanged", "verdict")
+
+    def __init__(self, rules: SiteRules, head: ReadyHead) -> None:
+        self.rules = rules
+        self.head = head
+        self.unchanged: ReadyHead | None = None
+        self.verdict = Verdict(rules.name, "hit", Because.FRESH)
+
+
 class Replying:
     """Replies of one node. name: as in Cache-Status and Via. `max_ranges` may be replaced at any time."""
 
@@ -69,28 +103,31 @@ class Replying:
     # -- from the store --
 
     def hit(self, head: RequestHead, rules: SiteRules, serve: Serve, held: Held[StoredResponse]) -> Reply:
-        """A fresh response in memory. The head is ready but for its Age and ttl."""
-        stored, body = serve.stored, held.body
-        if serve.because is not Because.FRESH or not _SPECIAL.isdisjoint(head.fields.names()):
+        """A fresh response in memory, or the 304 that it gives. The heads are ready but for their Age and ttl."""
+        stored, body, names = serve.stored, held.body, head.fields.names()
+        if serve.because is not Because.FRESH or not _PARTS.isdisjoint(names):
             return self.stored(head, rules, serve, MemoryBody(body), tier=False)
-        ready = held.ready
-        if ready is None or ready[0] is not rules:
-            fields = response_to_client(
-                stored.head.fields, rules, via=via_line(self._name, stored.head.minor)
-            )
-            line = (b"Content-Length", b"%d" % len(body)) if stored.head.status not in (204, 304) else None
-            whole = render.response_head(stored.head.status, stored.head.reason, fields.lines, line)
-            ready = held.ready = (rules, whole[:-2], Verdict(rules.name, "hit", Because.FRESH))
-        left = stored.freshness.lifetime - serve.age
-        prefix = b"%bAge: %d\r\nCache-Status: %b\r\n" % (
-            ready[1],
-            int(serve.age),
-            hit_member(self._name, left, serve.because),
-        )
-        status = stored.head.status
-        return Reply(
-            status, b"", EMPTY, body if head.method == GET else None, len(body), ready[2], ready=prefix
-        )
+        ready: Ready | None = held.ready
+        if ready is None or ready.rules is not rules:
+            ready = held.ready = Ready(rules, self._ready_head(stored, rules, len(body)))
+        lifetime = stored.freshness.lifetime
+        if (
+            not _CONDITIONALS.isdisjoint(names)
+            and evaluate_preconditions(head, stored) is Precondition.NOT_MODIFIED
+        ):
+            if ready.unchanged is None:
+                ready.unchanged = self._ready_head(replace(stored, head=not_modified(stored.head)), rules, 0)
+            unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
+            return Reply(304, b"", EMPTY, None, None, ready.verdict, ready=unchanged)
+        whole = ready.head.at(serve.age, lifetime, self._name)
+        sent = body if head.method == GET else None
+        return Reply(stored.head.status, b"", EMPTY, sent, len(body), ready.verdict, ready=whole)
+
+    def _ready_head(self, stored: StoredResponse, rules: SiteRules, length: int) -> ReadyHead:
+        head = stored.head
+        fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
+        line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
+        return ReadyHead(render.response_head(head.status, head.reason, fields.lines, line)[:-2])
 
     def stored(
         self,
@@ -152,13 +189,16 @@ class Replying:
         )
         if length is None:
             # No range and no length of a body whose end is not known.
-            head = replace(head, fields=head.fields.without((b"range", b"if-range")))
+            head = _without_range(head)
         if not collapsed:
             # Who caused the fill gets the head as it came, with what the store may not keep.
             stored = replace(stored, head=replace(found.head, fields=found.head.fields.without((b"age",))))
-        answer = build_answer(
-            head, replace(stored, body_length=length or 0), age, _boundary(), self.max_ranges, for_tier=tier
-        )
+        stored = replace(stored, body_length=length or 0)
+        answer = build_answer(head, stored, age, _boundary(), self.max_ranges, for_tier=tier)
+        if answer.spans and list(answer.spans) != sorted(answer.spans) and source.at_hand is None:
+            # Ranges in another order than the bytes come in: the fill would wait for the later reader of the earlier
+            # bytes, and that one for the fill. RFC 9110 s14.2 allows to ignore them.
+            answer = build_answer(_without_range(head), stored, age, b"", self.max_ranges, for_tier=tier)
         if not (found.has_age or collapsed):
             answer = _without_age(answer)
         verdict = Verdict(
@@ -280,6 +320,10 @@ def _collapsed(behind: bytes | None, *, collapsed: bool) -> bytes | None:
     if behind is None or not collapsed or b";fwd=" not in behind or b";collapsed" in behind:
         return behind
     return behind + b";collapsed"
+
+
+def _without_range(head: RequestHead) -> RequestHead:
+    return replace(head, fields=head.fields.without((b"range", b"if-range")))
 
 
 def _without_age(answer: Answer) -> Answer:

@@ -62,8 +62,7 @@ def build_answer(
         return Answer(head, () if request.method == b"HEAD" else None, length)
     precondition = evaluate_preconditions(request, stored)
     if precondition is Precondition.NOT_MODIFIED:
-        fields = head.fields if for_tier else head.fields.without(_ABOUT_CONTENT)
-        return Answer(_replaced(head, 304, fields), (), 0)
+        return Answer(_replaced(head, 304, head.fields) if for_tier else not_modified(head), (), 0)
     if precondition is Precondition.FAILED:
         return Answer(_error(head, 412), (), 0)
     if request.method == b"HEAD":
@@ -95,6 +94,11 @@ def _partial(
         b"Content-Type", b"multipart/byteranges; boundary=" + boundary
     )
     return Answer(_replaced(head, 206, fields), spans, total, preambles, closing)
+
+
+def not_modified(head: ResponseHead) -> ResponseHead:
+    """The 304 that stands for a response with this head (RFC 9110 s15.4.5)."""
+    return _replaced(head, 304, head.fields.without(_ABOUT_CONTENT))
 
 
 def with_age(head: ResponseHead, age: float) -> ResponseHead:

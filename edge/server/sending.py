@@ -120,10 +120,16 @@ class Sending:
         body = reply.body if request is None or _has_body(request, reply) else None
         assert body is None or isinstance(body, bytes)
         head, _ = self._head(request, reply, keep=keep)
-        self._write(head + body if body and len(body) < SLICE_BYTES else head)
-        if body and len(body) >= SLICE_BYTES:
+        if not body:
+            self._write(head)
+            return 0
+        size = len(body)
+        if size < SLICE_BYTES:
+            self._write(head + body)
+        else:
+            self._write(head)
             self._write(body)
-        return len(body) if body else 0
+        return size
 
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""
@@ -176,14 +182,11 @@ class Sending:
         """
         old = request is not None and request.head.minor == 0
         if reply.ready is not None:
-            tail = (
-                b"Connection: close\r\n\r\n"
-                if not keep
-                else b"Connection: keep-alive\r\n\r\n"
-                if old
-                else b"\r\n"
-            )
-            return reply.ready + tail, False
+            if keep and not old:
+                return reply.ready + b"\r\n", False
+            return reply.ready + (
+                b"Connection: keep-alive\r\n\r\n" if keep else b"Connection: close\r\n\r\n"
+            ), False
         framing: Line | None = None
         chunked = False
         if reply.status not in (204, 304) and reply.status >= 200:
