@@ -12,7 +12,7 @@ from edge.exchange import Exchange, Verdict
 from edge.semantics.message import Line
 from edge.semantics.reasons import Because
 from edge.semantics.rules import HeaderEdit, HeaderRules, SiteRules
-from tests.kit.node_bench import NodeBench, exchange, got, node_bench
+from tests.kit.node_bench import WINDOW, NodeBench, exchange, got, node_bench
 from tests.kit.scripted_upstream import Coming, Said, fresh
 from tests.kit.stores import writing_of
 
@@ -195,6 +195,36 @@ async def test_a_range_of_what_is_still_coming_in_is_sent_as_it_comes(bench: Nod
     coming.feed(b"56789")
     await bench.settled()
     assert (await bench.get(b"/new")).body == b"0123456789"
+
+
+async def test_ranges_in_another_order_than_the_bytes_come_in_are_no_ranges(tmp_path: Path):
+    """Without a disk the first of them would wait for bytes that nobody reads up to."""
+    async with node_bench(tmp_path, disk=False) as bench:
+        coming = Coming()
+        bench.origin.says(fresh(coming, length=3 * WINDOW))
+        late, early = b"%d-%d" % (2 * WINDOW, 2 * WINDOW + 4), b"0-4"
+        reply = await bench.reply(exchange(b"GET", b"/new", (b"Range", b"bytes=%b,%b" % (late, early))))
+        assert reply.status == 200
+        reading = asyncio.ensure_future(got(reply))
+        for _ in range(3):
+            coming.feed(b"x" * WINDOW)
+        coming.reader.end()
+        assert len((await reading).body) == 3 * WINDOW
+
+
+async def test_ranges_in_that_order_are_sent_as_they_come(tmp_path: Path):
+    async with node_bench(tmp_path, disk=False) as bench:
+        coming = Coming()
+        bench.origin.says(fresh(coming, length=3 * WINDOW))
+        lines = (b"Range", b"bytes=0-4,%d-%d" % (2 * WINDOW, 2 * WINDOW + 4))
+        reply = await bench.reply(exchange(b"GET", b"/new", lines))
+        assert reply.status == 206
+        reading = asyncio.ensure_future(got(reply))
+        for letter in (b"a", b"b", b"c"):
+            coming.feed(letter * WINDOW)
+        answer = await reading
+        assert b"aaaaa\r\n" in answer.body and b"ccccc\r\n" in answer.body
+        assert len(answer.body) == reply.length
 
 
 async def test_of_what_has_no_length_yet_there_is_no_range(bench: NodeBench):

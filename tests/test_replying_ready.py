@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,9 @@ ASKED = st.lists(
     reason=st.sampled_from((b"", b"Fine", b"OK")),
     minor=st.sampled_from((0, 1)),
     body=st.binary(max_size=6),
-    ages=st.lists(st.floats(0, 200), min_size=1, max_size=3),
+    since=st.floats(0, 200) | st.integers(0, 61),
+    steps=st.lists(st.sampled_from((0.0, 1e-9, 0.25, 0.5, 1.0)) | st.floats(0, 3), max_size=4),
+    lifetime=st.sampled_from((60.0, 60.5, 1e9)),
     because=st.sampled_from((Because.FRESH, Because.MAX_STALE)),
 )
 async def test_a_hit_is_the_same_whether_its_head_was_ready_or_not(
@@ -92,17 +95,21 @@ async def test_a_hit_is_the_same_whether_its_head_was_ready_or_not(
     reason: bytes,
     minor: int,
     body: bytes,
-    ages: list[float],
+    since: float,
+    steps: list[float],
+    lifetime: float,
     because: Because,
 ):
     body = b"" if status == 204 else body
     head = ResponseHead(status, reason, Fields(stored_lines), minor)
-    stored = StoredResponse(b"k" * 32, (), head, FRESH, parse_validators(head, NOW), len(body), b"id")
+    stored = StoredResponse(
+        b"k" * 32, (), head, replace(FRESH, lifetime=lifetime), parse_validators(head, NOW), len(body), b"id"
+    )
     rules = SiteRules(headers=HeaderRules(to_client=edit))
     request = RequestHead(method, HERE, b"/a", Fields(asked))
     replying = Replying(b"edge-1", 4)
     held = Held(stored.key, (), stored, body, 0)
-    for age in ages:  # the head is made at the first, ready from then on
+    for age in accumulate([since, *steps]):  # the head is made at the first, ready from then on
         serve = Serve(stored, age, because)
         quick = replying.hit(request, rules, serve, held)
         slow = replying.stored(request, rules, serve, MemoryBody(body), tier=False)
