@@ -360,7 +360,7 @@ class Connection(asyncio.Protocol):
         limits, body = self._listener.limits, self._body
         if self.sending.is_stalled(tick, limits):
             self._listener.bound("reader_stall")
-            self.sending.cut()
+            self.sending.cut(hard=True)
         elif self.deadline is not None and tick > self.deadline:
             self._overdue(tick)
         elif body is not None and body.is_too_slow(passed, limits):

@@ -2,8 +2,8 @@
 
 Owns: `Listener`. It accepts by itself (`sock.accept` from a reader callback) so that accepting can stop: at the
 bound on connections (which leaves descriptors for the next tier and the store), and when descriptors run short all
-the same. One sweep a second looks after every connection's deadlines: cheaper than a timer each, and the same for 10
-or 10,000.
+the same. One sweep, twice a second, looks after every connection's deadlines: cheaper than a timer each, and the same
+for 10 or 10,000.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from edge.wire.limits import Limits
 from edge.wire.request import ParsedRequest
 
 SWEEP_SECONDS = 0.5
+"""Between two looks at all connections; shorter where a limit is so short that this would be coarse."""
+FINEST_SWEEP_SECONDS = 0.05
 ACCEPT_AT_ONCE = 64
 """Connections taken per wake-up, so that a burst does not starve those that are open."""
 ACCEPT_RETRY_SECONDS = 0.1
@@ -265,4 +267,10 @@ class Listener:
         passed, self.tick = now - self.tick, now
         for connection in tuple(self._open):
             connection.check_time(now, passed)
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(sweep_seconds(self.limits), self._sweep)
+
+
+def sweep_seconds(limits: Limits) -> float:
+    """Seconds between two looks at all connections, so that the shortest deadline is not kept much too late."""
+    shortest = min(limits.head_deadline, limits.idle, limits.body_grace, limits.reader_stall)
+    return min(SWEEP_SECONDS, max(shortest / 8, FINEST_SWEEP_SECONDS))

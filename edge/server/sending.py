@@ -102,11 +102,14 @@ class Sending:
         """True when only the connection's end can tell this client that the body is complete."""
         return request.head.minor == 0 and reply.length is None and _has_body(request, reply)
 
-    def cut(self) -> None:
-        """End the connection so that nobody takes what was sent for a whole message."""
+    def cut(self, *, hard: bool = False) -> None:
+        """End the connection so that nobody takes what was sent for a whole message.
+
+        hard: drop what the kernel holds for the reader, too, which may be megabytes for as long as he likes.
+        """
         self.is_cut = True
-        if self._until_close and not self._gone:
-            # A FIN would be that body's proper end: send a RST.
+        if (hard or self._until_close) and not self._gone:
+            # Also for a body that only a FIN ends: to this one it would be its proper end.
             raw: socket.socket = self._transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
