@@ -337,6 +337,54 @@ async def test_what_is_forgotten_just_when_a_look_up_has_ended_is_not_handed_out
         assert await loading == []
 
 
+@pytest.mark.parametrize("change", ["forget_one", "put", "freshen"])
+async def test_a_look_up_under_way_when_a_change_is_written_looks_again(change: str, tmp_path: Path):
+    """It may have read what was there before, and after the writing nothing would hide that."""
+    room = store_room(tmp_path)
+    async with room.store() as store:
+        old, _ = put(store)
+        put(store, gzip=True)
+        await forgotten_by_memory(store)
+        with reading_held_up(store):
+            with writing_held_up(writing_of(store)):
+                if change == "forget_one":
+                    store.forget_one(old)
+                elif change == "put":
+                    put(store)
+                    store.memory.remove_key(KEY)
+                else:
+                    store.freshen(old, freshened(old))
+                loading = asyncio.ensure_future(store.load(KEY))
+                await asyncio.sleep(0)
+            began_as = store._loading[KEY]
+            await writing_of(store).settled()
+            assert began_as.is_void
+        found = await loading
+        assert len(found) == (1 if change == "forget_one" else 2)
+        assert old not in found
+
+
+async def test_a_body_that_is_forgotten_and_deleted_while_it_is_opened_is_not_handed_out(tmp_path: Path):
+    room = store_room(tmp_path)
+    async with room.store(max_object=TINY) as store:
+        for forget_one in (False, True):
+            stored, body = put(store, length=LARGE_BODY)
+            await writing_of(store).settled()
+            with reading_held_up(store):
+                opening = asyncio.ensure_future(store.open_body(stored))
+                await asyncio.sleep(0)
+                if forget_one:
+                    store.forget_one(stored)
+                else:
+                    store.forget(KEY)
+                await writing_of(store).settled()
+                # As if the file had been opened before that: what is read now is the same again.
+                store.put(stored, body)
+                await writing_of(store).settled()
+            assert await opening is None
+            assert not store._opening
+
+
 async def test_a_body_that_is_forgotten_while_it_is_opened_is_not_handed_out(tmp_path: Path):
     room = store_room(tmp_path)
     async with room.store(max_object=TINY) as store:
