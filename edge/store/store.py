@@ -53,6 +53,13 @@ class _Loading:
     is_void: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class _Opening:
+    """A body being opened."""
+
+    is_void: bool = False
+
+
 class Store:
     """One worker's store. disk: None = memory only. owns: whether this worker writes a key to the shared disk.
 
@@ -77,8 +84,13 @@ class Store:
         self._on_fault = on_fault
         self._reads = measures.store_reads
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
-        self._writing = None if disk is None else WriteBehind(disk, measures, write_behind_bytes, on_fault)
+        self._writing = None
+        if disk is not None:
+            self._writing = WriteBehind(
+                disk, measures, write_behind_bytes, on_fault, written=self._look_again
+            )
         self._loading: dict[bytes, _Loading] = {}
+        self._opening: dict[bytes, set[_Opening]] = {}
 
     async def open(self) -> None:
         """Open the disk tier and begin to write behind.
@@ -202,10 +214,7 @@ class Store:
         if record is None:
             return None
         if isinstance(record.body, bytes):
-            return MemoryBody(record.body) if self._is_seen(stored) else None
-        if not self._is_seen(stored):
-            record.body.close()
-            return None
+            return MemoryBody(record.body)
         return DiskBody(record.body, record.body.length, self._read)
 
     def _is_seen(self, stored: StoredResponse) -> bool:
@@ -215,13 +224,20 @@ class Store:
         )
 
     async def _read_one(self, disk: DiskTier, stored: StoredResponse) -> DiskRecord | None:
-        variant = variant_digest(stored.nominated)
+        """None when it is not there, cannot be read, has another body, or the key changed meanwhile."""
+        key, variant = stored.key, variant_digest(stored.nominated)
+        opening = _Opening()
+        self._opening.setdefault(key, set()).add(opening)
         try:
-            record = await self._read(lambda: disk.read(stored.key, variant))
+            record = await self._read(lambda: disk.read(key, variant))
         except StoreFault as fault:
             self._reads.of("disk", "failed").value += 1
             self._on_fault(fault)
             return None
+        finally:
+            self._opening[key].discard(opening)
+            if not self._opening[key]:
+                del self._opening[key]
         self._reads.of("disk", "absent" if record is None else "found").value += 1
         if record is None:
             return None
@@ -229,7 +245,7 @@ class Store:
             is_of = decode(record.meta).body_id == stored.body_id
         except ValueError:
             is_of = False
-        if is_of:
+        if is_of and not opening.is_void:
             return record
         if not isinstance(record.body, bytes):
             record.body.close()
@@ -240,7 +256,7 @@ class Store:
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
         is_held = self._remember(stored, body)
-        self._void_loads(stored.key)
+        self._changed(stored.key)
         writing = self._writing
         if writing is None or not self._owns(stored.key):
             return
@@ -291,7 +307,7 @@ class Store:
     def _published(self, stored: StoredResponse) -> None:
         """A spooled body replaced what was held under its identity."""
         self.memory.remove(stored.key, stored.nominated)
-        self._void_loads(stored.key)
+        self._changed(stored.key)
 
     def freshen(self, old: StoredResponse, new: StoredResponse) -> None:
         """Replace a head; the body stays."""
@@ -302,7 +318,7 @@ class Store:
             if held.value.body_id == new.body_id:
                 self._remember(new, held.body)
                 break
-        self._void_loads(new.key)
+        self._changed(new.key)
         if self._writing is not None and self._owns(new.key):
             self._writing.add(Rehead(new))
 
@@ -311,14 +327,14 @@ class Store:
         for held in self.memory.get(stored.key):
             if held.value.body_id == stored.body_id:
                 self.memory.remove(stored.key, held.identity)
-        self._void_loads(stored.key)
+        self._changed(stored.key)
         if self._writing is not None and self._owns(stored.key):
             self._writing.add(DropBody(stored.key, stored.nominated, stored.body_id))
 
     def forget(self, key: bytes) -> None:
         """Drop everything under `key`, at once for every later look-up."""
         self.memory.remove_key(key)
-        self._void_loads(key)
+        self._changed(key)
         if self._writing is not None and self._owns(key):
             self._writing.add(Delete(key))
 
@@ -329,8 +345,14 @@ class Store:
             with suppress(StoreFault):  # it was reported, and the key stays hidden
                 await writing.run_behind(key, lambda: None)
 
-    def _void_loads(self, key: bytes) -> None:
+    def _changed(self, key: bytes) -> None:
         """The key has changed: what is being read of it is thrown away."""
+        self._look_again(key)
+        for opening in self._opening.get(key, ()):
+            opening.is_void = True
+
+    def _look_again(self, key: bytes) -> None:
+        """A change has been written: who looked through it may have read what was there before it."""
         loading = self._loading.pop(key, None)
         if loading is not None:
             loading.is_void = True

@@ -47,7 +47,10 @@ MAX_OPERATIONS = 100_000
 
 
 class WriteBehind:
-    """One queue, one thread. on_fault: called on the loop, once for each fault."""
+    """One queue, one thread.
+
+    on_fault: called on the loop, once for each fault. written: for each operation that no longer waits, with its key.
+    """
 
     def __init__(
         self,
@@ -56,12 +59,14 @@ class WriteBehind:
         bound_bytes: int,
         on_fault: Callable[[StoreFault], None],
         *,
+        written: Callable[[bytes], None] = lambda _key: None,
         max_operations: int = MAX_OPERATIONS,
     ) -> None:
         self._disk = disk
         self._writes = measures.store_writes
         self._bound = bound_bytes
         self._on_fault = on_fault
+        self._written = written
         self._max_operations = max_operations
         self.pending = Pending()
         self.waiting_bytes = 0
@@ -127,7 +132,7 @@ class WriteBehind:
             # Nothing to wait for. What comes later for the key is behind it, for there is one thread.
             self.pending.add(call)
             running = loop.run_in_executor(self._thread, run)
-            running.add_done_callback(lambda _: self.pending.done(call))
+            running.add_done_callback(lambda _: self._done(call))
         return await result
 
     async def settled(self) -> None:
@@ -244,6 +249,7 @@ class WriteBehind:
     def _done(self, operation: Operation) -> None:
         self.waiting_bytes -= _cost(operation)
         self.pending.done(operation)
+        self._written(operation.key)
 
     def _report(self, faults: dict[Operation, StoreFault]) -> None:
         for fault in dict.fromkeys(faults.values()):
@@ -251,10 +257,8 @@ class WriteBehind:
 
     def _count(self, batch: list[Operation], faults: dict[Operation, StoreFault]) -> None:
         for operation in batch:
-            if isinstance(operation, Put):
+            if isinstance(operation, Put) or operation in faults:
                 self._writes.of("disk", "failed" if operation in faults else "stored").value += 1
-            elif operation in faults:
-                self._writes.of("disk", "failed").value += 1
 
     async def _pay(self) -> None:
         """Delete what failed operations have left on the disk. A fault is reported; the rest stays owed."""
@@ -293,9 +297,7 @@ class WriteBehind:
             self._be_open()
         except Exception as error:  # noqa: BLE001 - see _fault
             fault = _fault(error)
-            for operation in batch:
-                if isinstance(operation, Call):
-                    operation.run()
+            self._each([operation for operation in batch if isinstance(operation, Call)])
             return {operation: fault for operation in batch if not isinstance(operation, Call)}
         return self._each(self._without_small_puts(batch) if len(batch) > 1 else batch)
 
