@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from edge.server.worker_main import new_loop
 from tools.benching.client import Tally, keep_asking
-from tools.benching.heads import request_bytes
+from tools.benching.heads import Field, request_bytes
 from tools.benching.processes import BenchFault, pinned
 from tools.benching.workloads import Workload
 
@@ -37,6 +37,11 @@ class Measured:
     seconds: float
     p50: float | None = None
     p99: float | None = None
+
+
+def extra_of(workload: Workload, number: int) -> tuple[Field, ...]:
+    """The fields that the request of that number has beyond those of all."""
+    return (*workload.extra, ("Cookie", f"session={number:032d}")) if workload.cookies else workload.extra
 
 
 class Load(Protocol):
@@ -73,7 +78,11 @@ class Wrk:
         host = f"127.0.0.1:{port}"
         targets = workload.targets or (ONCE + tag,)
         file = self._folder / "heads"
-        file.write_bytes(b"\0".join(request_bytes(host, target, workload.extra) for target in targets))
+        file.write_bytes(
+            b"\0".join(
+                request_bytes(host, target, extra_of(workload, at)) for at, target in enumerate(targets)
+            )
+        )
         command = [
             *("wrk", "-t", "1", "-c", str(workload.connections), "-d", f"{max(1, round(seconds))}s"),
             *("--timeout", "30s", "-s", str(Path(__file__).with_name("wrk.lua")), f"http://{host}/", "--"),

@@ -48,6 +48,8 @@ class Workload:
     access_log: bool = False
     settle_seconds: float = 0.0
     """Waited between filling the cache and measuring, for what is written behind."""
+    cookies: bool = False
+    """Each target with a cookie of its own, so that no field section comes twice: nothing can be remembered of one."""
     clients_at_once: int = 0
     """Not 0: no steady load but so many clients at one moment on one cold URL."""
 
@@ -84,6 +86,9 @@ def _hits() -> Workload:
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "hits": _hits,
+    "strangers": lambda: Workload(
+        "strangers", "the same, no two heads alike", _zipf("1k", 1000), cookies=True
+    ),
     "log": lambda: Workload("log", "the same with access log on", _zipf("1k", 1000), access_log=True),
     "304": lambda: Workload(
         "304", "304 to If-None-Match", _zipf("1k", 1000), extra=(("If-None-Match", TAG),)
