@@ -46,7 +46,7 @@ class Measures:
         self.first_byte_seconds = registry.histogram(
             "perigee_first_byte_seconds",
             unit="seconds",
-            help="From the end of a request's head to the first byte of its response.",
+            help="From the end of a request's head to the first byte of its response, where it was not in memory.",
             labels=("cache",),
             bounds=DURATION_BOUNDS,
         )

@@ -255,6 +255,7 @@ class Connection(asyncio.Protocol):
         try:
             on_interim = self._send_interim if request.head.minor == 1 else no_interim
             reply = await self._reply(Exchange(request, self.peer, self._tier, self._body, on_interim))
+            listener.replying(reply, started)
             keep = (
                 keep
                 and not (reply.close or listener.draining or sending.must_close(request, reply))

@@ -111,7 +111,11 @@ class Listener:
         self._sweep()
 
     def stop_accepting(self) -> None:
-        """Close the listening socket; open connections live on."""
+        """Close the listening socket; open connections live on.
+
+        Who is in its backlog has connected already, as far as he knows: he is taken first, not reset.
+        """
+        self._accept()
         self._stopped = True
         self._pause_accepting()
         self._sock.close()
@@ -121,11 +125,11 @@ class Listener:
         self.draining = True
         if not self._stopped:
             self.stop_accepting()
+        if self._opening:
+            await asyncio.wait(self._opening)
         for connection in tuple(self._open):
             connection.drain()
         cut = 0
-        if self._opening:
-            await asyncio.wait(self._opening)
         if self._open:
             self._all_closed.clear()
             try:
@@ -235,6 +239,10 @@ class Listener:
     def count_refused(self, fault: ClientFault) -> None:
         """Something malformed came."""
         self.measures.refused.of(fault.detail).value += 1
+
+    def replying(self, reply: Reply, started: float) -> None:
+        """The first byte of a reply that had to be waited for is about to leave."""
+        self.measures.first_byte_seconds.of(reply.verdict.cache).observe(self.clock_mono() - started)
 
     def count_broken_off(self) -> None:
         """A body broke off behind us."""

@@ -110,7 +110,7 @@ class Worker:
     async def start(self) -> None:
         """Open the store, join the other workers, accept connections. Raises EdgeError, OSError."""
         settings = self.settings
-        self.access_log = AccessLog(settings.log, self.clock, self.measures)
+        self.access_log = AccessLog(settings.log, self.clock, self.measures, trusted=settings.trusted_proxies)
         self._names = Resolver(_resolver_settings(settings), self.clock, self.measures)
         self._pool = OriginPool(self.clock, self._names, self.measures, limits=settings.limits)
         self.store = self._make_store()
