@@ -73,7 +73,7 @@ async def got(reply: Reply) -> Got:
     if reply.ready is not None:
         _, *lines = reply.ready.removesuffix(b"\r\n").split(b"\r\n")
         split = [line.partition(b": ") for line in lines]
-        fields = Fields((name, value) for name, _, value in split if name != b"Content-Length")
+        fields = Fields((name, value) for name, _, value in split)
     if isinstance(reply.body, bytes):
         body = reply.body
     elif reply.body is not None:
@@ -83,6 +83,7 @@ async def got(reply: Reply) -> Got:
         except EdgeError as error:
             broke = error
     reply.discard()
+    fields = fields.without((b"content-length",))  # the writer's; see `length`
     return Got(reply.status, fields, body, reply.length, reply.verdict, broke)
 
 
