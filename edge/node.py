@@ -176,10 +176,12 @@ class Node:
                 return reply
             case Refuse(status, because):
                 if self._tiers.is_anothers(asked.exchange, asked.key):
-                    # Only the worker that owns the key can say what this node has.
-                    return await self._fetching.passed_on(
+                    # Only the worker that owns the key can say what this node has; if it is not there, nothing.
+                    reply = await self._fetching.passed_on(
                         asked, _ONLY_IF_CACHED, by_owner=True, no_further=True
                     )
+                    if reply.verdict.because is not Because.GATEWAY:
+                        return reply
                 fault = ClientFault("nothing usable is stored", status=status)
                 return self._replying.error(fault, Verdict(asked.rules.name, "-", because))
             case Forward():

@@ -140,6 +140,18 @@ async def test_without_the_owner_the_other_goes_to_the_origin_itself(origin: Scr
     assert len(origin.requests) == 1
 
 
+async def test_what_is_only_wanted_from_the_cache_is_asked_of_the_owner(origin: ScriptedOrigin, pair: Pair):
+    owner, other = pair
+    target, wish = owner.owned("/a"), {"Cache-Control": "only-if-cached"}
+    assert (await other.get(target, wish)).status == 504
+    await owner.get(target)
+    assert member(await other.get(target, wish)) == HIT
+    assert len(origin.requests) == 1
+    await owner.stop()
+    answer = await other.get(owner.owned("/b"), wish)
+    assert (answer.status, member(answer)) == (504, b"edge;detail=only-if-cached")
+
+
 async def test_without_the_other_a_change_still_is_answered_and_counted(origin: ScriptedOrigin, pair: Pair):
     owner, other = pair
     await other.stop()
