@@ -151,15 +151,7 @@ class Fill:
     async def _judge(self, fetched: Fetched, route: Route, validating: tuple[StoredResponse, ...]) -> Outcome:
         """What becomes of the answer."""
         order = self.order
-        head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
-        self.has_age = b"age" in head.fields
-        head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
-        if order.on_head is not None:
-            was_tainted = self.is_tainted
-            await order.on_head(head, route.is_worker)
-            if self.lease is None and not was_tainted:
-                # What an unsafe request's success invalidates is what was there before its answer (RFC 9111 s4.4).
-                self._watch_alone()
+        head = await self._heard(fetched, route)
         if order.relay is not None:
             return self._relay(order.relay, head, fetched)
         verdict = decide_fill(
@@ -200,6 +192,20 @@ class Fill:
                 return self._relay(because, head, fetched)
             case _ as never:
                 assert_never(never)
+
+    async def _heard(self, fetched: Fetched, route: Route) -> ResponseHead:
+        """The head as it is decided upon, once whoever is to be told of it was told."""
+        order = self.order
+        head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
+        self.has_age = b"age" in head.fields
+        head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
+        if order.on_head is not None:
+            was_tainted = self.is_tainted
+            await order.on_head(head, route.is_worker)
+            if self.lease is None and not was_tainted:
+                # What an unsafe request's success invalidates is what was there before its answer (RFC 9111 s4.4).
+                self._watch_alone()
+        return head
 
     @property
     def is_tainted(self) -> bool:

@@ -2,149 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge.errors import ClientFault, StoreFault, UpstreamFault
-from edge.fill.body import FillReader
-from edge.fill.fill import Fill, FillRoom
-from edge.fill.order import Failed, FillOrder, FromStore, Private, Route, Streaming
-from edge.fill.table import FillTable, Follow, Lead, Lease, Outcome
-from edge.fill.upstream import UpstreamRequest
-from edge.measures import Measures
+from edge.errors import ClientFault, UpstreamFault
+from edge.fill.order import Failed, FromStore, Private, Streaming
+from edge.fill.table import Lease, Outcome
 from edge.semantics.message import Line, ResponseHead
 from edge.semantics.reasons import Because
-from edge.semantics.rules import OriginRules, SiteRules, StoreRules
-from edge.semantics.stored import StoredResponse
-from edge.semantics.validation import conditional_fields, parse_validators
-from edge.store.memory import MemoryTier
-from edge.store.store import Store
-from edge.tasks import spawn
+from edge.semantics.rules import OriginRules, SiteRules
 from edge.wire.framing import UNTIL_CLOSE
-from tests.kit.clock import ManualClock
-from tests.kit.disk import MB, SMALL, primary
-from tests.kit.scripted_upstream import Coming, Said, ScriptedUpstream, Step, fresh
+from tests.kit.fills import (
+    ETAG,
+    KEY,
+    PRIVATE,
+    REFUSED,
+    RESET,
+    WINDOW,
+    Bench,
+    benched,
+    rest_of,
+)
+from tests.kit.scripted_upstream import Coming, Said, ScriptedUpstream, fresh
 from tests.kit.stored_responses import asking
-from tests.kit.stores import response, store_room, writing_of
-
-KEY = primary(1)
-WINDOW = 10_000
-ETAG: Line = (b"ETag", b'"v1"')
-REFUSED = UpstreamFault("refused", proxy_status="connection_refused")
-RESET = UpstreamFault("reset", proxy_status="connection_terminated")
-PRIVATE = Said(200, ((b"Cache-Control", b"private"),), b"mine")
-
-
-@dataclass
-class Bench:
-    """A room for fills over a real store, and the next tier."""
-
-    room: FillRoom
-    store: Store
-    table: FillTable[Fill]
-    clock: ManualClock
-    upstream: ScriptedUpstream
-    faults: list[StoreFault]
-    rules: SiteRules
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def lease(self, key: bytes = KEY) -> Lease[Fill]:
-        joined = self.table.join(key, b"", need=0, now=self.clock.mono(), patience=5.0)
-        assert isinstance(joined, Lead), joined
-        return joined.lease
-
-    def order(self, **more: object) -> FillOrder:
-        order = FillOrder(asking(), KEY, self.rules, (self.route(),))
-        return replace(order, **more)  # type: ignore[arg-type]
-
-    def route(self, upstream: ScriptedUpstream | None = None, *, is_worker: bool = False) -> Route:
-        def build(validating: tuple[StoredResponse, ...]) -> UpstreamRequest:
-            fields = asking(*conditional_fields(validating)).fields
-            return UpstreamRequest(b"GET", b"/a", b"a.example", fields)
-
-        return Route(upstream or self.upstream, build, is_worker)
-
-    def start(self, lease: Lease[Fill] | None = None, **more: object) -> Fill:
-        fill = Fill(self.order(**more), self.room, lease)
-        self.tasks.append(spawn(fill.run(), name="fill"))
-        return fill
-
-    async def led(self, *script: Step, **more: object) -> tuple[Fill, Lease[Fill]]:
-        """A fill with a lease, run to its end."""
-        self.upstream.says(*script)
-        lease = self.lease()
-        fill = self.start(lease, **more)
-        await self.ended()
-        return fill, lease
-
-    async def ended(self) -> None:
-        await asyncio.wait(self.tasks)
-
-    def held(self) -> list[StoredResponse]:
-        return [held.value for held in self.store.in_memory(KEY)]
-
-    def storing(self, body: bytes, *lines: Line) -> StoredResponse:
-        stored, _ = response(1, len(body))
-        head = replace(stored.head, fields=asking((b"Cache-Control", b"max-age=1"), *lines).fields)
-        stored = replace(stored, head=head, validators=parse_validators(head, stored.freshness.response_time))
-        self.store.put(stored, body)
-        return stored
-
-
-@asynccontextmanager
-async def benched(directory: Path | None = None, rules: SiteRules | None = None) -> AsyncIterator[Bench]:
-    """directory: None = no disk."""
-    rooms = None if directory is None else store_room(directory, ceiling=16 * MB, limits=SMALL)
-    faults: list[StoreFault] = []
-    clock = ManualClock()
-    upstream = ScriptedUpstream(clock)
-    numbers = iter(range(10_000))
-    store = Store(
-        MemoryTier(MB, MB // 2),
-        None if rooms is None else rooms.tier(),
-        measures=Measures(),
-        write_behind_bytes=MB,
-        on_fault=faults.append,
-    )
-    await store.open()
-    table = FillTable[Fill]()
-    room = FillRoom(table, store, clock, WINDOW, lambda: b"fill-%d" % next(numbers), faults.append)
-    bench = Bench(room, store, table, clock, upstream, faults, rules or SiteRules())
-    try:
-        yield bench
-    finally:
-        for task in bench.tasks:
-            task.cancel()
-        await asyncio.gather(*bench.tasks, return_exceptions=True)
-        await store.aclose()
+from tests.kit.stores import response, writing_of
 
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with benched() as bench:
         yield bench
-
-
-async def rest_of(reader: FillReader) -> bytes:
-    body = b""
-    while piece := await reader.read():
-        body += piece
-    reader.close()
-    return body
-
-
-async def turns(claim: Callable[[], bool]) -> None:
-    """Let tasks run until `claim` is true; nothing here waits for the world."""
-    for _ in range(100):
-        if claim():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it does not come true")
 
 
 # -- what is found --
@@ -256,82 +146,6 @@ async def test_a_body_ended_by_the_connection_is_not_stored_unless_the_site_says
             fill, _ = await bench.led(fresh(b"body", framing=UNTIL_CLOSE))
             assert isinstance(fill.found.result(), Streaming if store_it else Private)
             assert len(bench.held()) == store_it
-
-
-# -- a body on its way --
-
-
-@pytest.mark.parametrize("length", [6, None])
-async def test_a_body_is_read_while_it_comes_and_stored_when_it_is_whole(length: int | None, bench: Bench):
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=length))
-    lease = bench.lease()
-    found = await bench.start(lease).found
-    assert isinstance(found, Streaming)
-    assert found.length == length
-    reader = found.body.reader()
-    coming.feed(b"abc")
-    assert await reader.read() == b"abc"
-    assert bench.held() == []
-    assert bench.table.join(KEY, b"", need=0, now=1e9, patience=0.0) == Follow(lease)
-    coming.feed(b"def")
-    coming.reader.end()
-    assert await rest_of(reader) == b"def"
-    assert [stored.body_length for stored in bench.held()] == [6]
-    await bench.ended()
-    assert lease.outcome is Outcome.COMPLETE
-
-
-async def test_the_store_has_the_whole_before_a_reader_sees_its_end(tmp_path: Path):
-    async with benched(tmp_path) as bench:
-        for size in (WINDOW // 2, 30 * WINDOW):
-            bench.store.forget(KEY)
-            coming = Coming()
-            bench.upstream.says(fresh(coming, length=size))
-            found = await bench.start(bench.lease()).found
-            assert isinstance(found, Streaming)
-            reader = found.body.reader()
-            coming.feed(bytes(size))
-            while reader.offset < size:
-                await reader.read()
-            assert bench.held() or bench.store.is_on_disk(KEY)
-            coming.reader.end()
-            await bench.ended()
-
-
-async def test_a_body_that_breaks_off_is_told_and_not_stored(bench: Bench):
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=6))
-    lease = bench.lease()
-    found = await bench.start(lease).found
-    assert isinstance(found, Streaming)
-    coming.feed(b"abc")
-    coming.reader.fail(RESET)
-    reader = found.body.reader()
-    with pytest.raises(UpstreamFault, match="reset"):
-        await rest_of(reader)
-    await bench.ended()
-    assert reader.offset == 3
-    assert bench.held() == []
-    assert lease.outcome is Outcome.FAILED
-
-
-async def test_a_large_body_goes_through_the_disk_and_is_found_there(tmp_path: Path):
-    async with benched(tmp_path) as bench:
-        coming = Coming()
-        bench.upstream.says(fresh(coming, length=50 * WINDOW))
-        found = await bench.start(bench.lease()).found
-        assert isinstance(found, Streaming)
-        reading = asyncio.ensure_future(rest_of(found.body.reader()))
-        for number in range(50):
-            coming.feed(bytes([number]) * WINDOW)
-            await asyncio.sleep(0)
-        coming.reader.end()
-        assert await reading == b"".join(bytes([number]) * WINDOW for number in range(50))
-        await bench.ended()
-        (stored,) = await bench.store.load(KEY)
-        assert stored.body_length == 50 * WINDOW
-        assert bench.faults == []
 
 
 # -- invalidation --
@@ -490,24 +304,6 @@ async def test_a_fill_that_dies_before_its_head_leaves_nobody_waiting(bench: Ben
     assert bench.table.under_way == 0
 
 
-async def test_a_fill_that_dies_in_mid_body_leaves_nobody_waiting_and_the_connection_to_nobody(bench: Bench):
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=6))
-    lease = bench.lease()
-    found = await bench.start(lease).found
-    assert isinstance(found, Streaming)
-    reader = found.body.reader()
-    coming.feed(b"abc")
-    assert await reader.read() == b"abc"
-    bench.tasks[0].cancel()
-    with pytest.raises(UpstreamFault, match="early"):
-        await reader.read()
-    await bench.ended()
-    assert coming.is_dropped
-    assert lease.outcome is Outcome.ABANDONED
-    assert bench.held() == []
-
-
 async def test_when_the_one_who_is_told_the_head_fails_the_answer_is_given_up(bench: Bench):
     coming = Coming()
 
@@ -532,108 +328,3 @@ async def test_a_client_that_breaks_off_its_upload_is_no_error_of_ours(bench: Be
     assert isinstance(found.error, ClientFault)
     await bench.ended()
     assert bench.tasks[0].exception() is None
-
-
-async def test_what_nobody_reads_and_nobody_stores_is_not_fetched_to_its_end(bench: Bench):
-    """There is no disk, so a large body is stored nowhere."""
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=50 * WINDOW))
-    lease = bench.lease()
-    fill = bench.start(lease)
-    found = await fill.found
-    assert isinstance(found, Streaming)
-    reader = found.body.reader()
-    fill.leave()
-    coming.feed(bytes(WINDOW))
-    await reader.read()
-    coming.feed(bytes(WINDOW))
-    await reader.read()
-    assert lease.outcome is None
-    reader.close()
-    coming.feed(bytes(WINDOW))
-    await bench.ended()
-    assert coming.is_dropped
-    assert bench.table.under_way == 0
-
-
-async def test_what_nobody_reads_is_fetched_to_its_end_when_it_is_stored(bench: Bench):
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=6))
-    bench.start(bench.lease()).leave()
-    await turns(lambda: bool(bench.upstream.requests))
-    for piece in (b"abc", b"def"):
-        coming.feed(piece)
-        await asyncio.sleep(0)
-    coming.reader.end()
-    await bench.ended()
-    assert len(bench.held()) == 1
-
-
-async def test_a_body_whose_beginning_is_gone_can_not_be_joined_and_the_next_one_leads(bench: Bench):
-    coming = Coming()
-    bench.upstream.says(fresh(coming, length=50 * WINDOW))
-    lease = bench.lease()
-    found = await bench.start(lease).found
-    assert isinstance(found, Streaming)
-    reader = found.body.reader()
-    for _ in range(3):
-        coming.feed(bytes(WINDOW))
-        await reader.read()
-    await turns(lambda: not found.body.reaches(0))
-    joined = bench.table.join(KEY, b"", need=0, now=bench.clock.mono(), patience=5.0)
-    assert isinstance(joined, Lead)
-    assert lease.outcome is None
-    bench.table.taint(KEY)
-    assert lease.tainted
-
-
-# -- a store that fails --
-
-
-async def test_a_disk_without_room_costs_the_copy_and_not_the_answer(tmp_path: Path):
-    rules = SiteRules(store=StoreRules(max_object=64 * MB))
-    async with benched(tmp_path, rules) as bench:
-        for length in (20 * MB, None):
-            coming = Coming()
-            bench.upstream.says(fresh(coming, length=length))
-            lease = bench.lease()
-            found = await bench.start(lease).found
-            assert isinstance(found, Streaming)
-            reader = found.body.reader()
-            for _ in range(20):
-                coming.feed(bytes(MB))
-                at = reader.offset
-                while reader.offset < at + MB:
-                    await reader.read()
-            coming.reader.end()
-            assert await rest_of(reader) == b""
-            await bench.ended()
-            assert lease.outcome is Outcome.COMPLETE
-            assert len(bench.faults) == 1
-            assert await bench.store.load(KEY) == []
-            bench.faults.clear()
-
-
-async def test_a_body_that_turns_out_larger_than_the_site_stores_is_not_stored_and_frees_the_disk(
-    tmp_path: Path,
-):
-    async with benched(tmp_path, SiteRules(store=StoreRules(max_object=MB))) as bench:
-        coming = Coming()
-        bench.upstream.says(fresh(coming, length=None))
-        found = await bench.start(bench.lease()).found
-        assert isinstance(found, Streaming)
-        slow, reader = found.body.reader(), found.body.reader()
-        for _ in range(20):
-            coming.feed(bytes(10 * WINDOW))
-        reading = asyncio.ensure_future(rest_of(slow))
-        while reader.offset < 150 * WINDOW:
-            await reader.read()
-        assert bench.store.disk is not None
-        assert bench.store.disk.used_bytes == 0
-        coming.reader.end()
-        await rest_of(reader)
-        await reading
-        assert reader.offset == slow.offset == 200 * WINDOW
-        await bench.ended()
-        assert bench.faults == []
-        assert await bench.store.load(KEY) == []

@@ -13,12 +13,16 @@ from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.stored import Nominated, StoredResponse
+from edge.store.bodies import StoredBody
+from edge.store.codec import decode
 from edge.store.disk import DiskTier
 from edge.store.disk_limits import DiskLimits
 from edge.store.memory import MemoryTier
+from edge.store.pending import DropBody, Put
 from edge.store.store import Store
 from edge.store.writing import WriteBehind
 from tests.kit.disk import MB, SMALL, body_of, primary
+from tests.kit.disk import whole as whole_record
 from tests.kit.stored_responses import holding
 
 SMALL_BODY, LARGE_BODY = 500, 100_000
@@ -46,6 +50,41 @@ def freshened(stored: StoredResponse, word: bytes = b"freshened") -> StoredRespo
 
 def version_of(stored: StoredResponse) -> bytes | None:
     return stored.head.fields.get(b"x-version")
+
+
+GZIP = ((b"accept-encoding", b"gzip"),)
+TINY = 3000
+"""Memory that takes a small response or two, and no large one."""
+
+
+def put(
+    store: Store, name: int = 1, length: int = SMALL_BODY, *, gzip: bool = False
+) -> tuple[StoredResponse, bytes]:
+    stored, body = response(name, length, nominated=GZIP if gzip else ())
+    store.put(stored, body)
+    return stored, body
+
+
+async def whole(body: StoredBody | None) -> bytes | None:
+    if body is None:
+        return None
+    if body.at_hand is not None:
+        return body.at_hand
+    stream = body.stream(0, body.length)
+    pieces = []
+    while piece := await stream.read():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def ids(found: list[StoredResponse]) -> list[bytes]:
+    return sorted(stored.body_id for stored in found)
+
+
+async def forgotten_by_memory(store: Store, name: int = 1) -> None:
+    """Written, and then evicted from memory."""
+    await writing_of(store).settled()
+    store.memory.remove_key(primary(name))
 
 
 class StoreRoom:
@@ -159,3 +198,19 @@ def locked_by_another(directory: Path) -> Iterator[None]:
             yield
         finally:
             other.execute("ROLLBACK")
+
+
+def on_disk(tier: DiskTier, name: int = 1) -> tuple[bytes | None, bytes] | None:
+    """Version and body of what is stored without Vary, None when nothing is."""
+    found = whole_record(tier.read(primary(name)))
+    return None if found is None else (version_of(decode(found[0])), found[1])
+
+
+def queue(writing: WriteBehind, name: int = 1, length: int = SMALL_BODY) -> tuple[StoredResponse, bytes]:
+    stored, body = response(name, length)
+    writing.add(Put(stored, body))
+    return stored, body
+
+
+def dropping(stored: StoredResponse) -> DropBody:
+    return DropBody(stored.key, stored.nominated, stored.body_id)

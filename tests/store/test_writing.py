@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from edge.errors import StoreFault
-from edge.semantics.message import UnixSeconds
-from edge.semantics.stored import StoredResponse
-from edge.store.codec import decode, resident_bytes
-from edge.store.disk import NO_VARY, DiskTier
-from edge.store.pending import Delete, DropBody, DropUnreadable, DropVariant, Put, Rehead
-from edge.store.writing import LARGE_BYTES, WriteBehind
+from edge.store.codec import resident_bytes
+from edge.store.disk import NO_VARY
+from edge.store.pending import Delete, DropUnreadable, DropVariant, Rehead
+from edge.store.writing import LARGE_BYTES
 from tests.kit.disk import SMALL, body_files, primary, whole
 from tests.kit.stores import (
     LARGE_BODY,
     SMALL_BODY,
+    dropping,
     freshened,
-    locked_by_another,
+    on_disk,
+    queue,
     response,
     store_room,
     version_of,
@@ -29,22 +29,6 @@ from tests.kit.stores import (
 
 KEY = primary(1)
 QUICK = replace(SMALL, busy_seconds=0.01)
-
-
-def on_disk(tier: DiskTier, name: int = 1) -> tuple[bytes | None, bytes] | None:
-    """Version and body of what is stored without Vary, None when nothing is."""
-    found = whole(tier.read(primary(name)))
-    return None if found is None else (version_of(decode(found[0])), found[1])
-
-
-def put(writing: WriteBehind, name: int = 1, length: int = SMALL_BODY) -> tuple[StoredResponse, bytes]:
-    stored, body = response(name, length)
-    writing.add(Put(stored, body))
-    return stored, body
-
-
-def drop(stored: StoredResponse) -> DropBody:
-    return DropBody(stored.key, stored.nominated, stored.body_id)
 
 
 # -- order --
@@ -56,7 +40,7 @@ async def test_a_response_is_written_whatever_its_size_and_read_back_after_a_res
 ):
     room = store_room(tmp_path)
     async with room.writing(room.tier()) as writing:
-        stored, body = put(writing, length=length)
+        stored, body = queue(writing, length=length)
     tier = room.tier()
     tier.open()
     assert on_disk(tier) == (version_of(stored), body)
@@ -70,14 +54,14 @@ async def test_what_happens_to_one_key_is_carried_out_in_that_order(tmp_path: Pa
     tier = room.tier()
     async with room.writing(tier) as writing:
         with writing_held_up(writing):
-            put(writing)
+            queue(writing)
             writing.add(Delete(KEY))
-            stored, body = put(writing, length=LARGE_BODY)
+            stored, body = queue(writing, length=LARGE_BODY)
             writing.add(Rehead(freshened(stored)))
         await writing.settled()
         assert on_disk(tier) == (b"freshened", body)
         with writing_held_up(writing):
-            put(writing)
+            queue(writing)
             writing.add(Delete(KEY))
         await writing.settled()
         assert on_disk(tier) is None
@@ -89,10 +73,10 @@ async def test_what_was_replaced_while_it_waited_is_not_written(tmp_path: Path):
     tier = room.tier()
     async with room.writing(tier) as writing:
         with writing_held_up(writing):
-            put(writing, name=2)
+            queue(writing, name=2)
             for _ in range(20):
-                put(writing)
-            last, body = put(writing)
+                queue(writing)
+            last, body = queue(writing)
         await writing.settled()
         assert on_disk(tier) == (version_of(last), body)
         assert tier.counters.puts == 2
@@ -105,7 +89,7 @@ async def test_puts_that_wait_together_are_written_together(tmp_path: Path):
     async with room.writing(tier) as writing:
         with writing_held_up(writing):
             for name in range(50):
-                put(writing, name, LARGE_BODY if name % 10 == 0 else SMALL_BODY)
+                queue(writing, name, LARGE_BODY if name % 10 == 0 else SMALL_BODY)
         await writing.settled()
         assert len(tier) == 50
         assert room.writes("stored") == 50
@@ -115,8 +99,8 @@ async def test_a_new_head_is_written_only_under_its_own_body(tmp_path: Path):
     room = store_room(tmp_path)
     tier = room.tier()
     async with room.writing(tier) as writing:
-        old, _ = put(writing)
-        new, body = put(writing)
+        old, _ = queue(writing)
+        new, body = queue(writing)
         writing.add(Rehead(freshened(old)))
         await writing.settled()
         assert on_disk(tier) == (version_of(new), body)
@@ -126,13 +110,13 @@ async def test_dropping_a_body_does_not_drop_the_one_that_took_its_place(tmp_pat
     room = store_room(tmp_path)
     tier = room.tier()
     async with room.writing(tier) as writing:
-        old, _ = put(writing)
+        old, _ = queue(writing)
         await writing.settled()
-        new, body = put(writing)
-        writing.add(drop(old))
+        new, body = queue(writing)
+        writing.add(dropping(old))
         await writing.settled()
         assert on_disk(tier) == (version_of(new), body)
-        writing.add(drop(new))
+        writing.add(dropping(new))
         await writing.settled()
         assert on_disk(tier) is None
 
@@ -142,7 +126,7 @@ async def test_an_unreadable_row_is_dropped_and_a_readable_one_is_not(tmp_path: 
     tier = room.tier()
     async with room.writing(tier) as writing:
         await writing.run(lambda: tier.put_small(KEY, NO_VARY, b"of another version", b"body"))
-        put(writing, name=2)
+        queue(writing, name=2)
         await writing.settled()
         for name in (1, 2):
             writing.add(DropUnreadable(primary(name), NO_VARY))
@@ -159,7 +143,7 @@ async def test_a_call_is_carried_out_behind_what_waits_for_its_key(tmp_path: Pat
     tier = room.tier()
     async with room.writing(tier) as writing:
         with writing_held_up(writing):
-            _, body = put(writing)
+            _, body = queue(writing)
             looking = asyncio.ensure_future(writing.run_behind(KEY, lambda: whole(tier.read(KEY))))
             await asyncio.sleep(0)
             writing.add(Delete(KEY))
@@ -175,7 +159,7 @@ async def test_a_call_for_which_nothing_waits_does_not_wait_for_other_keys(tmp_p
     async with room.writing(room.tier()) as writing:
         with writing_held_up(writing):
             for name in range(2, 300):
-                put(writing, name)
+                queue(writing, name)
             seen = asyncio.ensure_future(writing.run_behind(KEY, lambda: room.writes("stored")))
             await asyncio.sleep(0)
         assert await seen < 298
@@ -210,7 +194,7 @@ async def test_what_a_call_raises_is_raised_where_it_is_awaited(tmp_path: Path):
         for _ in range(2):
             with pytest.raises(StoreFault, match="this one"):
                 await writing.run_behind(KEY, failing)
-            put(writing)
+            queue(writing)
         with pytest.raises(StoreFault, match="this one"):
             await writing.run(failing)
     assert not room.faults
@@ -227,13 +211,13 @@ async def test_what_waits_is_bounded_in_bytes_and_what_does_not_fit_is_counted(t
     async with room.writing(tier, bound=bound) as writing:
         with writing_held_up(writing):
             for name in range(10):
-                put(writing, name)
+                queue(writing, name)
                 assert writing.waiting_bytes <= bound
         await writing.settled()
         assert len(tier) == room.writes("stored") == 3
         assert room.writes("dropped") == 7
         assert writing.waiting_bytes == 0
-        put(writing, 11)
+        queue(writing, 11)
         await writing.settled()
         assert on_disk(tier, 11) is not None
 
@@ -243,7 +227,7 @@ async def test_heads_without_bodies_are_bounded_too(tmp_path: Path):
     async with room.writing(room.tier(), bound=50_000) as writing:
         with writing_held_up(writing):
             for name in range(100):
-                stored, _ = put(writing, name, length=0)
+                stored, _ = queue(writing, name, length=0)
                 writing.add(Rehead(freshened(stored)))
             assert writing.waiting_bytes <= 50_000
         await writing.settled()
@@ -254,9 +238,9 @@ async def test_the_older_copy_of_what_was_dropped_does_not_come_back(tmp_path: P
     room = store_room(tmp_path)
     tier = room.tier()
     async with room.writing(tier, bound=10_000) as writing:
-        old, _ = put(writing)
+        old, _ = queue(writing)
         await writing.settled()
-        put(writing, length=20_000)
+        queue(writing, length=20_000)
         assert writing.pending.seen(KEY, [old]) == []
         await writing.settled()
         assert on_disk(tier) is None
@@ -266,11 +250,11 @@ async def test_a_delete_is_never_dropped(tmp_path: Path):
     room = store_room(tmp_path)
     tier = room.tier()
     async with room.writing(tier, bound=10_000) as writing:
-        put(writing)
+        queue(writing)
         await writing.settled()
         with writing_held_up(writing):
             for name in range(2, 10):
-                put(writing, name)
+                queue(writing, name)
             assert room.writes("dropped")
             writing.add(Delete(KEY))
         await writing.settled()
@@ -290,153 +274,22 @@ async def test_when_more_waits_than_may_the_disk_is_emptied_and_nothing_old_is_s
     room = store_room(tmp_path)
     tier = room.tier()
     async with room.writing(tier, max_operations=20) as writing:
-        olds = [put(writing, name)[0] for name in range(10)]
+        olds = [queue(writing, name)[0] for name in range(10)]
         await writing.settled()
         with writing_held_up(writing):
-            put(writing, 50)
+            queue(writing, 50)
             await asyncio.sleep(0)
             for _ in range(3):
                 for old in olds:
                     writing.add(DropVariant(old.key, old.nominated))
             assert all(writing.pending.seen(old.key, [old]) == [] for old in olds)
             assert len(writing._queue) <= 20
-            last, body = put(writing, 51)
+            last, body = queue(writing, 51)
         await writing.settled()
         assert [on_disk(tier, name) for name in range(10)] == [None] * 10
         assert on_disk(tier, 51) == (version_of(last), body)
         assert writing.pending.seen(KEY, [olds[1]]) == [olds[1]]
         assert writing.waiting_bytes == 0
-
-
-# -- faults --
-
-
-async def test_one_response_that_cannot_be_written_does_not_take_the_others_with_it(tmp_path: Path):
-    room = store_room(tmp_path, limits=replace(QUICK, meta_bytes=2000))
-    tier = room.tier()
-    too_large, body = response(99)
-    too_large = replace(too_large, selectors=(b"x" * 3000,))
-    async with room.writing(tier) as writing:
-        with writing_held_up(writing):
-            put(writing, 98)
-            put(writing, 1)
-            writing.add(Put(too_large, body))
-            put(writing, 2)
-        await writing.settled()
-        assert on_disk(tier, 1) is not None
-        assert on_disk(tier, 2) is not None
-        assert on_disk(tier, 99) is None
-        assert room.writes("failed") == 1
-        assert room.writes("stored") == 3
-        assert len(room.faults) == 1
-
-
-async def test_an_error_that_nobody_thought_of_is_a_fault_and_the_next_one_is_written(tmp_path: Path):
-    room = store_room(tmp_path)
-    tier = room.tier()
-    strange, body = response(1)
-    strange = replace(strange, freshness=replace(strange.freshness, response_time=UnixSeconds("late")))  # type: ignore[arg-type]
-    async with room.writing(tier) as writing:
-        writing.add(Put(strange, body))
-        await writing.settled()
-        assert len(room.faults) == 1
-        put(writing)
-        await writing.settled()
-        await writing.tend()
-        put(writing)
-        await writing.settled()
-        assert on_disk(tier) is not None
-
-
-async def test_the_older_copy_of_what_could_not_be_written_does_not_come_back(tmp_path: Path):
-    room = store_room(tmp_path, limits=replace(QUICK, meta_bytes=2000))
-    tier = room.tier()
-    async with room.writing(tier) as writing:
-        old, _ = put(writing)
-        await writing.settled()
-        new, body = response(1)
-        writing.add(Put(replace(new, selectors=(b"x" * 3000,)), body))
-        await writing.settled()
-        assert writing.pending.seen(KEY, [old]) == []
-        await writing.tend()
-        assert on_disk(tier) is None
-        assert not writing.pending.is_hidden(KEY)
-
-
-async def test_a_delete_that_failed_keeps_its_key_hidden_until_it_was_carried_out(tmp_path: Path):
-    room = store_room(tmp_path, limits=QUICK)
-    tier = room.tier()
-    async with room.writing(tier) as writing:
-        stored, _ = put(writing)
-        await writing.settled()
-        with locked_by_another(tmp_path):
-            writing.add(Delete(KEY))
-            await writing.settled()
-            assert room.faults
-            assert on_disk(tier) is not None
-            assert writing.pending.is_hidden(KEY)
-            await writing.tend()
-            assert writing.pending.is_hidden(KEY)
-        put(writing, 2)
-        await writing.settled()
-        assert on_disk(tier) is None
-        assert not writing.pending.is_hidden(KEY)
-        assert writing.pending.seen(KEY, [stored]) == [stored]
-
-
-async def test_what_is_owed_is_paid_at_the_latest_when_it_closes(tmp_path: Path):
-    room = store_room(tmp_path, limits=QUICK)
-    async with room.writing(room.tier()) as writing:
-        stored, _ = put(writing)
-        await writing.settled()
-        with locked_by_another(tmp_path):
-            writing.add(drop(stored))
-            await writing.settled()
-    tier = room.tier()
-    tier.open()
-    assert tier.variants(KEY) == ()
-    tier.close()
-
-
-async def test_a_disk_that_cannot_be_opened_is_tried_again_and_brings_back_nothing_that_was_deleted(
-    tmp_path: Path,
-):
-    directory = tmp_path / "store"
-    room = store_room(directory)
-    async with room.writing(room.tier()) as writing:
-        for name in (1, 2):
-            put(writing, name)
-    directory.rename(tmp_path / "aside")
-    directory.write_bytes(b"not a directory")
-    tier = room.tier()
-    async with room.writing(tier) as writing:
-        writing.add(Delete(KEY))
-        put(writing, 3)
-        await writing.settled()
-        assert len(room.faults) >= 2
-        assert writing.pending.is_hidden(KEY)
-        directory.unlink()
-        (tmp_path / "aside").rename(directory)
-        await writing.tend()
-        assert tier.is_open
-        assert on_disk(tier, 1) is None
-        assert on_disk(tier, 2) is not None
-        assert not writing.pending.is_hidden(KEY)
-
-
-async def test_a_fault_that_meets_many_at_once_is_reported_once(tmp_path: Path):
-    directory = tmp_path / "store"
-    directory.write_bytes(b"not a directory")
-    room = store_room(directory)
-    async with room.writing(room.tier()) as writing:
-        room.faults.clear()
-        with writing_held_up(writing):
-            for name in range(50):
-                put(writing, name)
-            put(writing, 50, LARGE_BYTES)
-        await writing.settled()
-        assert room.writes("failed") == 51
-        assert len(room.faults) <= 6
 
 
 # -- the end --
@@ -446,7 +299,7 @@ async def test_closing_writes_all_that_waits(tmp_path: Path):
     room = store_room(tmp_path)
     async with room.writing(room.tier()) as writing:
         for name in range(300):
-            put(writing, name)
+            queue(writing, name)
     tier = room.tier()
     tier.open()
     assert len(tier) == 300
@@ -458,7 +311,7 @@ async def test_after_closing_nothing_is_taken_and_closing_again_is_allowed(tmp_p
     async with room.writing(room.tier()) as writing:
         pass
     await writing.aclose()
-    put(writing)
+    queue(writing)
     assert writing.waiting_bytes == 0
     with pytest.raises(StoreFault, match="closed"):
         await writing.run(lambda: None)
