@@ -201,14 +201,7 @@ async def node_bench(
     clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
     told: list[bytes] = []
     faults: list[StoreFault] = []
-    store = Store(
-        MemoryTier(memory),
-        DiskTier(directory / "cache", 64 * MIB, owns=lambda _: index == 0, limits=SMALL) if disk else None,
-        measures=measures,
-        write_behind_bytes=8 * MIB,
-        owns=lambda _: index == 0,
-        on_fault=faults.append,
-    )
+    store = _store(directory if disk else None, memory, index, measures, faults)
     await store.open()
     room = _room(store, clock, measures, faults)
     origin = ScriptedUpstream(clock, fresh())
@@ -241,6 +234,22 @@ async def node_bench(
     finally:
         await tasks.aclose()
         await store.aclose()
+
+
+def _store(
+    directory: Path | None, memory: int, index: int, measures: Measures, faults: list[StoreFault]
+) -> Store:
+    disk = None
+    if directory is not None:
+        disk = DiskTier(directory / "cache", 64 * MIB, owns=lambda _: index == 0, limits=SMALL)
+    return Store(
+        MemoryTier(memory),
+        disk,
+        measures=measures,
+        write_behind_bytes=8 * MIB,
+        owns=lambda _: index == 0,
+        on_fault=faults.append,
+    )
 
 
 def _room(store: Store, clock: Clock, measures: Measures, faults: list[StoreFault]) -> FillRoom:
