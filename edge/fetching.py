@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from edge.clock import Clock
@@ -33,7 +32,7 @@ from edge.store.store import Store
 from edge.streams import BoundedBody
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
-from edge.values import value
+from edge.values import replace, value
 
 GET, HEAD, POST = b"GET", b"HEAD", b"POST"
 MAX_ROUNDS = 4

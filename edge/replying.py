@@ -8,7 +8,6 @@ is the same for every hit of a stored response is rendered once and kept beside 
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from http import HTTPStatus
 from math import floor
 
@@ -28,6 +27,7 @@ from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preco
 from edge.store.bodies import MemoryBody, StoredBody
 from edge.store.memory import Held
 from edge.streams import JoinedStream
+from edge.values import replace
 from edge.wire import render
 
 _CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
@@ -156,7 +156,7 @@ class Replying:
         *,
         tier: bool,
     ) -> Reply:
-        answer = build_answer(head, reuse.stored, reuse.age, _boundary(), self.max_ranges, for_tier=tier)
+        answer = build_answer(head, reuse.stored, reuse.age, _boundary(head), self.max_ranges, for_tier=tier)
         return self._reply(answer, source, member, rules, Verdict(rules.name, word, reuse.because), tier=tier)
 
     # -- from a fill --
@@ -194,7 +194,7 @@ class Replying:
             # Who caused the fill gets the head as it came, with what the store may not keep.
             stored = replace(stored, head=replace(found.head, fields=found.head.fields.without((b"age",))))
         stored = replace(stored, body_length=length or 0)
-        answer = build_answer(head, stored, age, _boundary(), self.max_ranges, for_tier=tier)
+        answer = build_answer(head, stored, age, _boundary(head), self.max_ranges, for_tier=tier)
         if answer.spans and list(answer.spans) != sorted(answer.spans) and source.at_hand is None:
             # Ranges in another order than the bytes come in: the fill would wait for the later reader of the earlier
             # bytes, and that one for the fill. RFC 9110 s14.2 allows to ignore them.
@@ -231,7 +231,7 @@ class Replying:
             collapsed=collapsed,
             detail=found.because if is_stale else forward.because,
         )
-        answer = build_answer(head, found.stored, age, _boundary(), self.max_ranges, for_tier=tier)
+        answer = build_answer(head, found.stored, age, _boundary(head), self.max_ranges, for_tier=tier)
         if not (found.has_age or collapsed or is_stale):
             answer = _without_age(answer)
         word = "stale" if is_stale else forward.fwd.value
@@ -347,8 +347,9 @@ def _spans(answer: Answer, source: Source) -> bytes | BodyStream:
     return JoinedStream(preambles, streams, answer.closing)
 
 
-def _boundary() -> bytes:
-    return b"perigee-%b" % secrets.token_hex(12).encode()
+def _boundary(head: RequestHead) -> bytes:
+    """For several ranges; b"" where none is asked for, since chance costs a system call."""
+    return b"perigee-%b" % secrets.token_hex(12).encode() if b"range" in head.fields.names() else b""
 
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

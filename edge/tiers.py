@@ -13,7 +13,6 @@ dropped at parse.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange
@@ -29,6 +28,7 @@ from edge.semantics.forwarding import (
 from edge.semantics.message import Authority, Fields, Line, RequestHead
 from edge.semantics.rules import SiteRules
 from edge.semantics.validation import CONDITIONALS, conditional_fields
+from edge.values import replace
 
 AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"

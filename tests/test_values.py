@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields
 
 import pytest
 
-from edge.values import value
+from edge.values import replace, value
 
 
 @value(frozen=True, slots=True)
@@ -40,3 +40,23 @@ def test_a_value_has_its_fields_and_no_others():
 def test_a_value_that_is_not_frozen_is_refused():
     with pytest.raises(AssertionError):
         value(frozen=False, slots=True)
+
+
+def test_a_copy_with_fields_replaced_leaves_the_old_one_as_it_was():
+    old = Point(1, 2)
+    new = replace(old, y=3)
+    assert (old, new) == (Point(1, 2), Point(1, 3))
+    assert replace(old) == old
+    assert replace(old) is not old
+    with pytest.raises(AttributeError):
+        replace(old, z=1)
+
+
+def test_what_is_really_frozen_is_not_replaced_here():
+    @dataclass(frozen=True, slots=True)
+    class Frozen:
+        x: int
+        y: int
+
+    with pytest.raises(AttributeError):
+        replace(Frozen(1, 2), x=3)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from edge.clock import Clock
@@ -37,6 +37,7 @@ from edge.semantics.forwarding import response_from_origin
 from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because
 from edge.semantics.stored import StoredResponse
+from edge.values import replace
 from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))

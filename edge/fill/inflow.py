@@ -8,7 +8,6 @@ only as long as somebody reads it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from edge.errors import EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
@@ -16,6 +15,7 @@ from edge.fill.order import FillSpool, FillStore
 from edge.fill.table import Outcome
 from edge.fill.upstream import Fetched
 from edge.semantics.stored import StoredResponse
+from edge.values import replace
 
 
 class Inflow:

@@ -100,8 +100,17 @@ def response_directives(fields: Fields) -> ResponseDirectives:
         if directives:
             return _folded(directives, LifetimeSource.SURROGATE_CONTROL)
     if b"cache-control" in fields:
-        return _folded(map(_directive, list_of_lines(fields.all(b"cache-control"))))
+        lines = fields.all(b"cache-control")
+        if len(lines) == 1 and len(lines[0]) <= _MEMOISED_LENGTH:
+            return _memoised_control(lines[0])
+        return _folded(map(_directive, list_of_lines(lines)))
     return ResponseDirectives(pragma_no_cache=_says_no_cache(fields.all(b"pragma")))
+
+
+@lru_cache(maxsize=512)
+def _memoised_control(value: bytes) -> ResponseDirectives:
+    """An origin says the same few things of all it has."""
+    return _folded(map(_directive, list_members(value)))
 
 
 def _directive(member: bytes) -> Directive:

@@ -182,16 +182,19 @@ def request_to_upstream(
             fields = fields.with_set(b"Accept-Encoding", coding)
     elif request.method in {b"OPTIONS", b"TRACE"}:
         fields = _one_hop_further(fields)
-    told = [line for line in _told(request, hops) if line[0].lower() not in rules.key.headers]
-    fields = fields.without(name.lower() for name, _ in told).with_added(*told)
+    told = _told(request.authority, tuple(hops))
+    if rules.key.headers:
+        told = tuple(line for line in told if line[0].lower() not in rules.key.headers)
+    fields = fields.without(_TOLD_NAMES - set(rules.key.headers)).with_added(*told)
     if not tier:
         fields = edited(fields, rules.headers.to_origin)
     return fields.with_added(*conditional, via_line(via, request.minor), (b"CDN-Loop", pseudonym(cdn_id)))
 
 
-def _told(request: RequestHead, hops: Sequence[str]) -> tuple[Line, ...]:
-    """What we say of the client and of ourselves."""
-    scheme, host = request.authority.scheme, request.authority.render()
+@lru_cache(maxsize=1024)
+def _told(authority: Authority, hops: tuple[str, ...]) -> tuple[Line, ...]:
+    """What we say of the client and of ourselves: the same for all that one client asks of one host."""
+    scheme, host = authority.scheme, authority.render()
     return (
         (b"X-Forwarded-For", ", ".join(map(_shown, hops)).encode()),
         (b"X-Forwarded-Proto", scheme),
@@ -199,6 +202,11 @@ def _told(request: RequestHead, hops: Sequence[str]) -> tuple[Line, ...]:
         (b"Forwarded", forwarded(hops, scheme, host)),
         (b"Surrogate-Capability", SURROGATE_CAPABILITY),
     )
+
+
+_TOLD_NAMES = frozenset(
+    (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"surrogate-capability")
+)
 
 
 def forwarded(hops: Sequence[str], scheme: bytes, host: bytes) -> bytes:

@@ -11,7 +11,6 @@ used again without a validation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from edge.semantics.decisions import FillFor, Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.directives import response_directives
@@ -24,7 +23,7 @@ from edge.semantics.stored import StoredResponse
 from edge.semantics.storing import kept_out_by_directives, may_store, stored_head
 from edge.semantics.syntax import format_http_date
 from edge.semantics.validation import freshened_head, head_updates, identified, parse_validators
-from edge.values import value
+from edge.values import replace, value
 
 STALE_IF_ERROR_STATUSES = frozenset((500, 502, 503, 504))
 """RFC 5861 s4."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +22,7 @@ from edge.server import replies
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
 from edge.server.tunnel import TunnelBody, copy_both_ways
+from edge.values import replace
 from edge.wire import render
 from edge.wire.body import decoder
 from edge.wire.framing import NO_BODY
