@@ -13,7 +13,8 @@ FRESH = {"Cache-Control": "max-age=600", "ETag": '"v1"', "Content-Type": "text/p
 
 @pytest.fixture(params=["world", "pair"])
 def edge(request: pytest.FixtureRequest) -> World:
-    return request.getfixturevalue(request.param)
+    world: World = request.getfixturevalue(request.param)
+    return world
 
 
 async def test_a_miss_is_stored_and_a_hit_is_the_same_answer_with_an_age(

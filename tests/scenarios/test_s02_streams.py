@@ -31,7 +31,8 @@ async def echo(request: OriginRequest, connection: OriginConnection) -> None:
 
 @pytest.fixture(params=["world", "pair"])
 def edge(request: pytest.FixtureRequest) -> World:
-    return request.getfixturevalue(request.param)
+    world: World = request.getfixturevalue(request.param)
+    return world
 
 
 async def test_frames_of_a_websocket_come_back_to_the_byte(edge: World, origin: ScriptedOrigin) -> None:
