@@ -58,6 +58,23 @@ async def test_what_was_forgotten_is_gone_at_once_and_after_a_restart(length: in
         assert body_files(tmp_path) == []
 
 
+async def test_whoever_waits_for_it_knows_that_what_was_forgotten_has_left_the_disk(tmp_path: Path):
+    """Not even kill -9 brings it back then: another tier over the same directory does not find it."""
+    room = store_room(tmp_path)
+    async with room.store() as store:
+        put(store)
+        await writing_of(store).settled()
+        with writing_held_up(writing_of(store)):
+            store.forget(KEY)
+            waiting = asyncio.ensure_future(store.forgotten(KEY))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+        assert store.disk is not None
+        assert store.disk.variants(KEY) == ()
+        await store.forgotten(KEY)
+
+
 async def test_what_is_forgotten_while_it_waits_is_gone_and_stays_gone(tmp_path: Path):
     room = store_room(tmp_path)
     async with room.store(max_object=TINY) as store:
