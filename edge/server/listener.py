@@ -95,6 +95,8 @@ class Listener:
         self._tier = tier
         self._max = max_connections if max_connections is not None else limits.connections
         self._open: set[Connection] = set()
+        self._taken = 0
+        """Accepted and not gone. It is no sum of two sets: for a moment a connection is in both."""
         self._per_client: Counter[str] = Counter()
         self._accepting = False
         self._stopped = False
@@ -162,7 +164,7 @@ class Listener:
 
     def _accept(self) -> None:
         for _ in range(ACCEPT_AT_ONCE):
-            if len(self._open) + len(self._opening) >= self._max:
+            if self._taken >= self._max:
                 self.bound("connections")
                 self._pause_accepting()
                 return
@@ -187,6 +189,7 @@ class Listener:
             sock.close()
             return
         self._per_client[peer] += 1
+        self._taken += 1
         sock.setblocking(False)
         task = self.tasks.spawn(self._connect(sock, peer), name="accept")
         self._opening.add(task)
@@ -205,9 +208,12 @@ class Listener:
                 raise
 
     def _left(self, peer: str) -> None:
+        self._taken -= 1
         self._per_client[peer] -= 1
         if self._per_client[peer] <= 0:
             del self._per_client[peer]
+        if self._taken < self._max:
+            self._accept_more()
 
     # -- from the connections --
 
@@ -224,8 +230,6 @@ class Listener:
         self.measures.connections_open.value -= 1
         if not self._open:
             self._all_closed.set()
-        if not self._accepting and not self._stopped and len(self._open) < self._max:
-            self._accept_more()
 
     def bound(self, name: str) -> None:
         """A bound was met."""

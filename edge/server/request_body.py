@@ -87,9 +87,10 @@ class RequestBody:
             self.fail(fault)
             raise fault from error
         for piece in pieces:
-            self._pieces.append(piece)
-            self._waiting_bytes += len(piece)
-            self.received += len(piece)
+            if piece:  # an empty one would read as the end
+                self._pieces.append(piece)
+                self._waiting_bytes += len(piece)
+                self.received += len(piece)
         if self._waiting_bytes > HIGH_BYTES and not self._paused and not self.done:
             self._paused = True
             self._pause()
