@@ -95,7 +95,7 @@ class Fill:
             outcome = await self._fetch(self.order.validating)
         except EdgeError as error:
             outcome = Outcome.FAILED
-            self._tell(Failed(error))
+            self._tell(Failed(error.with_traceback(None)))  # its frames would hold us, and we it
         except ConnectionError:
             # From the source of the request's body: its client broke off, and that is no failure of ours.
             outcome = Outcome.FAILED
@@ -105,6 +105,8 @@ class Fill:
             self.room.measures.fills.of(outcome.value).value += 1
             if self._watch is not None:
                 self.room.table.settle(self._watch, outcome)
+            if self.lease is not None:
+                self.lease.fill = None  # who follows has it; a ring of the two would wait for the cycle collector
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
 
     def _watch_alone(self) -> None:

@@ -7,6 +7,7 @@ an order, by SIGTERM, or when the line ends since the supervisor died. The secon
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -32,6 +33,11 @@ from edge.tasks import TaskOwner
 
 _log = logging.getLogger("perigee.worker")
 
+YOUNG_OBJECTS = 10_000
+"""More of these than were freed start a look at what is new: some 2 ms, once in a few hundred misses."""
+YOUNG_ROUNDS = 5
+NEVER = 1_000_000_000
+
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """An event loop: of uvloop where that is there, else of asyncio."""
@@ -46,9 +52,20 @@ def main() -> None:
     """Be a worker; exits 0 when it was drained, 1 when it could not start."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     line = socket.socket(fileno=int(sys.argv[1]))
+    spare_the_store()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         code = runner.run(_serve(line))
     raise SystemExit(code)
+
+
+def spare_the_store() -> None:
+    """Keep the cycle collector away from what is stored: looking through it all takes 0.4 s for 60,000 responses.
+
+    What a request makes forms no rings (tests/test_rings.py), so reference counts free it; the collector is for accidents
+    and looks at what is young only. By default it takes a third of a stored miss, most of it to find nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, NEVER)
 
 
 async def _serve(sock: socket.socket) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge.server.sockets import BACKLOG
 from edge.server.worker import Worker
-from edge.server.worker_main import new_loop
+from edge.server.worker_main import new_loop, spare_the_store
 from edge.settings.load import load_node
 
 
@@ -48,6 +48,7 @@ async def _serve(file: Path, profile: cProfile.Profile) -> None:
 
 def main() -> None:
     """Serve until SIGTERM, then write the profile."""
+    spare_the_store()
     profile = cProfile.Profile()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(Path(sys.argv[1]), profile))
