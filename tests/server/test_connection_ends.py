@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -112,6 +113,30 @@ async def test_a_reader_that_takes_nothing_is_cut():
         assert [(one.status, one.whole) for one in edge.recorded] == [(200, False)]
         assert edge.recorded[0].sent < len(body)
         assert edge.counted("perigee_requests_aborted_total") == {"us": 1}
+
+
+async def test_a_last_answer_waits_for_a_reader_that_reads():
+    """Lingering is short, and begins when the answer has left us."""
+    big = {b"/a": Reply(200, b"", EMPTY, bytes(250_000), 250_000)}
+    async with listening({}, big) as edge:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", edge.port))
+        reader, writer = await asyncio.open_connection(sock=sock)
+        async with RawClient(reader, writer, b"a.test") as client:
+            client.pause_reading()
+            await waits(edge, Waits.FIRST)
+            (connection,) = edge.connections
+            there = connection.transport.get_extra_info("socket")
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            await client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            await waits(edge, Waits.LINGER)
+            assert connection.sending.has_unsent
+            for _ in range(3):
+                edge.pass_time(LINGER_SECONDS + 0.1)
+            client.resume_reading()
+            assert len((await client.read_answer()).body) == 250_000
+            assert await ended(client)
 
 
 # --- the client ends ---

@@ -99,6 +99,26 @@ async def test_what_the_client_said_last_is_delivered_before_the_end(far: Far, w
         await edge.until(lambda: not edge.connections, "the connection's end")
 
 
+async def test_what_waits_when_the_client_ends_is_delivered_all_the_same():
+    far = Far()
+    async with listening({b"/ws": far.answer}) as edge, await edge.client() as client:
+        await upgraded(edge, client)
+        await client.send(b"one")
+        await edge.until(lambda: _received(edge) == 3, "the first")
+        await client.send(b"two")
+        await edge.until(lambda: _received(edge) == 6, "the second")
+        await client.half_close()
+        await edge.until(lambda: edge.connections[0]._half_closed, "the FIN")
+        far.may_take.set()
+        await edge.until(lambda: far.is_closed, "the far end to be closed")
+        assert far.heard == b"onetwo"
+
+
+def _received(edge: Listening) -> int:
+    body = edge.connections[0]._body
+    return 0 if body is None else body.received
+
+
 async def test_who_half_closed_before_the_switch_is_heard_all_the_same(far: Far):
     go = asyncio.Event()
 
