@@ -176,8 +176,8 @@ async def followers(count: int, size: int) -> list[tuple[str, str]]:
 # -- idle --
 
 
-async def idle(count: int) -> list[tuple[str, str]]:
-    """The table of the second measurement."""
+async def idle(count: int, *, settle: float = 5.0) -> list[tuple[str, str]]:
+    """The table of the second measurement. settle: seconds for which nothing happens."""
     async with running(1000) as (edge, _), AsyncExitStack() as opened:
         # What the first connections bring with them (lazy imports, arenas) belongs to nobody.
         await _keep(edge.port, 200, opened)
@@ -185,9 +185,8 @@ async def idle(count: int) -> list[tuple[str, str]]:
         for _ in range(0, count, 500):
             await _keep(edge.port, min(500, count), opened)
         seconds = time.monotonic() - started
-        await asyncio.sleep(2.0)  # the sweep looks at all of them a few times
+        spent = await _cpu_of(edge.worker, settle)  # the sweep looks at all of them meanwhile
         held = edge.memory()
-        spent = await _cpu_of(edge.worker, 5.0)
     return [
         ("connections", f"{count:,}, each after one request"),
         ("opened in", f"{seconds:.1f} s"),

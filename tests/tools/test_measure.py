@@ -1,0 +1,30 @@
+"""The measurements that are made by hand work, on a small scale."""
+
+import sys
+
+import pytest
+
+from tools.measure import MB, followers, idle, table
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
+]
+
+
+async def test_followers_are_one_request_and_get_every_byte():
+    rows = dict(await followers(3, 3 * MB))
+    assert rows["requests at the origin"] == "1"
+    assert rows["and after one more download"] == "1"
+    assert rows["followers"] == "3: 1 at full speed, 1 at 40 MB/s, 1 at 10 MB/s"
+    assert float(rows["at its peak"].split()[0]) >= float(rows["worker's memory before"].split()[0])
+
+
+async def test_idle_connections_are_counted():
+    rows = dict(await idle(10, settle=0.1))
+    assert rows["connections"] == "10, each after one request"
+    assert rows["per connection"].endswith(" kB")
+
+
+def test_a_table_has_its_names_on_the_left():
+    assert table([("a", "1"), ("long name", "2")]) == "a          1\nlong name  2"
