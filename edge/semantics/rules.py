@@ -209,8 +209,6 @@ class StoreRules:
     """Body bytes; larger responses are relayed only."""
     set_cookie: SetCookieRule = SetCookieRule.REFUSE
     cookie: CookieRule = CookieRule.PASS
-    disk_min_hits: int = 0
-    """Admission to disk on demotion or store: 0 = every stored response, 1 = only after a first hit."""
     remember_uncacheable: float = 30 * SECOND
     """How long a key is remembered as uncacheable, so that its requests are not collapsed."""
 

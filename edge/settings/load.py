@@ -19,7 +19,7 @@ from edge.settings.machine import fault_of_access_log, fault_of_ca_file, fault_o
 from edge.settings.node import LogTarget, NodeSettings, Overrides
 from edge.settings.node_schema import NODE, SITE_ARRAY
 from edge.settings.problems import Fault, Problem, Refused, SettingsFault, shown
-from edge.settings.site_file import PlacedSite, conflicts, read_site, with_disk_admission
+from edge.settings.site_file import PlacedSite, conflicts, read_site
 from edge.settings.site_schema import SITE
 from edge.settings.sites import SiteTable
 
@@ -182,8 +182,7 @@ class _Loading:
         self.problems += conflicts(sites)
         if self.problems:
             return None
-        rules = (with_disk_admission(site.rules, settings.disk.min_hits) for site in sites)
-        return replace(settings, sites=SiteTable(rules))
+        return replace(settings, sites=SiteTable(site.rules for site in sites))
 
     def _said(self, overrides: Overrides) -> dict[str, object]:
         """Values from the command line; `origin` is a site and is read elsewhere."""

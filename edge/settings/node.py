@@ -62,7 +62,7 @@ class DiskSettings:
     """Bodies up to this stand in the database row, larger ones in files of their own."""
     fsync: bool = False
     min_hits: int = 0
-    """`StoreRules.disk_min_hits` of every site."""
+    """0 = every stored response is written when it is stored, 1 = only what was hit, when it leaves memory."""
 
 
 class LogTarget(Enum):

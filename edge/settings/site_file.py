@@ -77,11 +77,6 @@ def _rules(document: Document, written: Written, base: Path, folder: FilePath) -
     return put(rules, placed)
 
 
-def with_disk_admission(rules: SiteRules, min_hits: int) -> SiteRules:
-    """The node's disk.min_hits, put into a site."""
-    return replace(rules, store=replace(rules.store, disk_min_hits=min_hits))
-
-
 def conflicts(sites: Sequence[PlacedSite]) -> list[Problem]:
     """What stands in two sites and may stand in one only; blamed on the later one."""
     problems: list[Problem] = []

@@ -18,7 +18,7 @@ from edge.semantics.rules import (
 )
 from edge.settings.document import parse
 from edge.settings.problems import Problem
-from edge.settings.site_file import PlacedSite, conflicts, read_site, with_disk_admission
+from edge.settings.site_file import PlacedSite, conflicts, read_site
 
 LEAST = 'hostnames = ["a.org"]\norigins = ["http://127.0.0.1:3000"]\n'
 
@@ -150,7 +150,3 @@ def test_a_site_within_a_node_file_is_named_after_its_first_host():
         for n, table in enumerate(tables)
     ]
     assert names == ["a.org", "default"]
-
-
-def test_the_nodes_admission_rule_is_put_into_a_site():
-    assert with_disk_admission(SiteRules(), 1).store.disk_min_hits == 1

@@ -8,8 +8,8 @@ from edge.semantics.rules import SiteRules
 from edge.settings.site_schema import SITE
 from tests.settings.test_node_schema import leaves
 
-BY_OTHERS = {"name", "store.disk_min_hits"}
-"""The name has a default that depends on the file; the other is the node's disk.min_hits."""
+BY_OTHERS = {"name"}
+"""It has a default that depends on the file."""
 
 
 def test_every_part_of_the_rules_is_a_setting():
