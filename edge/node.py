@@ -81,7 +81,7 @@ class Node:
         self._tiers = tiers
         self._clock = clock
         self._invalidate_elsewhere = invalidate_elsewhere
-        self._replying = Replying(name, max_ranges)
+        self._replying = Replying(name, max_ranges, store.memory.resize)
         self._fetching = Fetching(
             store=store, room=room, tiers=tiers, replying=self._replying, clock=clock, tasks=tasks
         )

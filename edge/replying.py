@@ -8,6 +8,7 @@ is the same for every hit of a stored response is rendered once and kept beside 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from http import HTTPStatus
 from math import floor
 
@@ -61,12 +62,19 @@ class FillSource:
 Source = StoredBody | FillSource
 
 
+READY_HEAD_BYTES = 260
+"""What a ready head occupies beyond its fields: its objects and numbers, Age and Cache-Status."""
+READY_BYTES = 160
+"""What `Ready` occupies beyond its heads."""
+
+
 class ReadyHead:
     """A rendered head without Age, Cache-Status and the empty line, and the last whole one that was made of it."""
 
-    __slots__ = ("_since", "_start", "_until", "_whole")
+    __slots__ = ("_since", "_start", "_until", "_whole", "size")
 
     def __init__(self, start: bytes) -> None:
+        self.size = len(start) + READY_HEAD_BYTES
         self._start = len(start)
         self._whole = start
         self._since = self._until = 0.0
@@ -84,9 +92,10 @@ class ReadyHead:
 class Ready:
     """What is kept beside a stored response in memory, by the rules it was made by. unchanged: the head of a 304."""
 
-    __slots__ = ("head", "rules", "unchanged", "verdict")
+    __slots__ = ("head", "rules", "size", "unchanged", "verdict")
 
     def __init__(self, rules: SiteRules, head: ReadyHead) -> None:
+        self.size = READY_BYTES + head.size
         self.rules = rules
         self.head = head
         self.unchanged: ReadyHead | None = None
@@ -94,11 +103,20 @@ class Ready:
 
 
 class Replying:
-    """Replies of one node. name: as in Cache-Status and Via. `max_ranges` may be replaced at any time."""
+    """Replies of one node. name: as in Cache-Status and Via. `max_ranges` may be replaced at any time.
 
-    def __init__(self, name: bytes, max_ranges: int) -> None:
+    charge: told how many bytes more are kept beside a stored response in memory.
+    """
+
+    def __init__(
+        self,
+        name: bytes,
+        max_ranges: int,
+        charge: Callable[[Held[StoredResponse], int], object] = lambda _held, _more: None,
+    ) -> None:
         self._name = name
         self.max_ranges = max_ranges
+        self._charge = charge
 
     # -- from the store --
 
@@ -109,7 +127,9 @@ class Replying:
             return self.stored(head, rules, serve, MemoryBody(body), tier=False)
         ready: Ready | None = held.ready
         if ready is None or ready.rules is not rules:
+            former = 0 if ready is None else ready.size
             ready = held.ready = Ready(rules, self._ready_head(stored, rules, len(body)))
+            self._charge(held, ready.size - former)
         lifetime = stored.freshness.lifetime
         if (
             not _CONDITIONALS.isdisjoint(names)
@@ -117,6 +137,8 @@ class Replying:
         ):
             if ready.unchanged is None:
                 ready.unchanged = self._ready_head(replace(stored, head=not_modified(stored.head)), rules, 0)
+                ready.size += ready.unchanged.size
+                self._charge(held, ready.unchanged.size)
             unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
             return Reply(304, b"", EMPTY, None, None, ready.verdict, ready=unchanged)
         whole = ready.head.at(serve.age, lifetime, self._name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
 
@@ -26,6 +28,7 @@ from tests.kit.stored_responses import FRESH, NOW
 
 DATE = (b"Date", b"Mon, 23 Nov 2026 23:59:30 GMT")
 TAG = (b"ETag", b'"v1"')
+IF_NONE_MATCH = (b"If-None-Match", b'"v1"')
 MODIFIED = (b"Last-Modified", b"Mon, 23 Nov 2026 00:00:00 GMT")
 INSIDE = ((b"Surrogate-Key", b"a b"), (b"Perigee-Anything", b"1"), (b"Cache-Tag", b"c"))
 
@@ -144,3 +147,51 @@ def test_a_new_policy_makes_the_head_anew():
     assert b"X-New" not in (replying.hit(request, rules, serve, held).ready or b"")
     rules = replace(rules, headers=HeaderRules(to_client=HeaderEdit(add=((b"X-New", b"1"),))))
     assert b"X-New: 1\r\n" in (replying.hit(request, rules, serve, held).ready or b"")
+
+
+def occupied(make: Callable[[], object]) -> int:
+    """Bytes that what `make` returns occupies."""
+    make()
+    tracemalloc.start()
+    try:
+        kept = make()
+        return tracemalloc.get_traced_memory()[0] if kept is not None else 0
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_kept_ready_is_charged_as_what_it_occupies():
+    head = ResponseHead(200, b"", Fields((DATE, TAG, MODIFIED, (b"Content-Type", b"text/plain"))))
+    stored = StoredResponse(b"k" * 32, (), head, FRESH, parse_validators(head, NOW), 4, b"id")
+    plain = RequestHead(b"GET", HERE, b"/a", Fields())
+    asking = RequestHead(b"GET", HERE, b"/a", Fields((IF_NONE_MATCH,)))
+    charged: list[int] = []
+    replying = Replying(b"edge-1", 4, lambda _held, more: charged.append(more))
+    rules = SiteRules()
+    serve = Serve(stored, 1.0, Because.FRESH)
+
+    def ready(count: int = 100) -> list[Held[StoredResponse]]:
+        charged.clear()
+        kept = [Held(stored.key, (), stored, b"body", 0) for _ in range(count)]
+        for held in kept:
+            for _ in range(3):  # charged once
+                replying.hit(plain, rules, serve, held)
+                replying.hit(asking, rules, serve, held)
+        return kept
+
+    bare = occupied(lambda: [Held(stored.key, (), stored, b"body", 0) for _ in range(100)])
+    truth = occupied(ready) - bare
+    assert 0.85 * truth <= sum(charged) <= 1.15 * truth, (truth, sum(charged))
+
+
+def test_a_new_policy_is_charged_for_in_place_of_the_old_one():
+    head = ResponseHead(200, b"", Fields((DATE,)))
+    stored = StoredResponse(b"k" * 32, (), head, FRESH, parse_validators(head, NOW), 0, b"id")
+    request = RequestHead(b"GET", HERE, b"/a", Fields())
+    held = Held(stored.key, (), stored, b"", 0)
+    charged: list[int] = []
+    replying = Replying(b"edge-1", 4, lambda _held, more: charged.append(more))
+    serve = Serve(stored, 1.0, Because.FRESH)
+    replying.hit(request, SiteRules(), serve, held)
+    replying.hit(request, SiteRules(), serve, held)
+    assert charged == [charged[0], 0]
