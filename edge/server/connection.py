@@ -191,6 +191,8 @@ class Connection(asyncio.Protocol):
         elif self._waits is Waits.NOTHING:
             self._waits = Waits.IDLE
             self.deadline = tick + limits.idle
+        elif self._waits is Waits.HEAD:
+            self._waits = Waits.IDLE  # it was a blank line in two pieces, which buys no time
         self._resume_reading()
 
     def _start(self, request: ParsedRequest, buffer: bytes, at: int) -> bool:

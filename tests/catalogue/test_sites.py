@@ -106,3 +106,24 @@ async def test_a_name_may_lead_inside_where_the_site_says_so(tmp_path: Path) -> 
         config = NAMED.format(nameserver=names.address, port=origin.port, more=more)
         async with Edge(tmp_path, config=config) as edge:
             assert (await edge.get("/x")).body == b"inside"
+
+
+LARGE = SITES + 'limits.max_request_body = "1KiB"\n'
+
+
+@pytest.mark.parametrize("size,status", [(1024, 200), (1025, 413), (50_000, 413)])
+@pytest.mark.parametrize("chunked", [False, True], ids=["CL", "TE"])
+async def test_an_upload_beyond_its_site_s_limit_is_413_however_it_is_framed(
+    tmp_path: Path, size: int, status: int, chunked: bool
+) -> None:
+    async with ScriptedOrigin() as origin, Edge(tmp_path, config=LARGE.format(origin=origin.url)) as edge:
+        origin.default = Canned(200, {}, b"taken")
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size)) if chunked else bytes(size)
+        line = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+        async with await edge.client() as client:
+            await client.send(head("POST /x HTTP/1.1", line) + body)
+            assert (await client.read_answer("POST")).status == status
+        await origin.wait_in_flight(0)
+        assert [request.complete for request in origin.requests if request.complete] == [True] * (
+            status == 200
+        )

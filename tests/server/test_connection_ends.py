@@ -78,13 +78,17 @@ async def test_the_deadline_of_a_further_head_begins_with_its_first_byte():
         assert (await client.read_answer()).status == 408
 
 
-async def test_an_idle_connection_is_closed_and_blank_lines_do_not_keep_it():
+@pytest.mark.parametrize("pieces", [(b"\r\n",), (b"\r", b"\n")], ids=["whole", "in two"])
+async def test_an_idle_connection_is_closed_and_blank_lines_do_not_keep_it(pieces: tuple[bytes, ...]):
     async with listening({}, READY) as edge, await edge.client() as client:
         assert (await client.get("/a")).body == b"ready"
         edge.pass_time(LIMITS.idle - 1)
-        await client.send(b"\r\n")
+        for piece in pieces[:-1]:
+            await client.send(piece)
+            await waits(edge, Waits.HEAD)
+        await client.send(pieces[-1])
         await edge.until(lambda: edge.connections[0]._blank, "a blank line")
-        edge.pass_time(1.1)
+        edge.pass_time(LIMITS.head_deadline + 1.1 if len(pieces) == 2 else 1.1)
         assert await ended(client)
 
 
