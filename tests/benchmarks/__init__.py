@@ -1,0 +1,1 @@
+"""How long the small things take, against a loop of plain Python on the same machine: `python -m tests.benchmarks`."""
