@@ -82,7 +82,8 @@ class Fetching:
         collapse = forward.collapse and asked.rules.collapse and attempt < MAX_ROUNDS
         match self._join(asked, candidates) if collapse else Alone(remembered=False):
             case Lead(lease):
-                return await self._lead(asked, forward, self._start(asked, forward, len(candidates), lease))
+                fill = self._start(asked, forward, len(candidates), lease, may_repeat=attempt == 0)
+                return await self._lead(asked, forward, fill)
             case Follow(lease):
                 return await self._follow(asked, forward, lease, attempt)
             case Alone(remembered):
@@ -124,7 +125,15 @@ class Fetching:
             patience=_patience(asked.rules),
         )
 
-    def _start(self, asked: Asked, forward: Forward, held: int, lease: Lease[Fill] | None) -> Fill:
+    def _start(
+        self,
+        asked: Asked,
+        forward: Forward,
+        held: int,
+        lease: Lease[Fill] | None,
+        *,
+        may_repeat: bool = True,
+    ) -> Fill:
         """Begin a fill, detached from whoever asked for it. lease: None = nobody can follow it."""
         order = FillOrder(
             request=asked.head,
@@ -135,6 +144,7 @@ class Fetching:
             fallback=forward.fallback,
             variants_held=held if forward.fwd is Forwarded.VARY_MISS else 0,
             on_interim=asked.exchange.on_interim,
+            may_repeat=may_repeat,
         )
         if lease is None:
             lease = self._room.table.lead_alone(asked.key, fence=0)

@@ -106,7 +106,9 @@ class Fill:
             if self._watch is not None:
                 self.room.table.settle(self._watch, outcome)
             if self.lease is not None:
-                self.lease.fill = None  # who follows has it; a ring of the two would wait for the cycle collector
+                self.lease.fill = (
+                    None  # who follows has it; a ring of the two would wait for the cycle collector
+                )
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
 
     def _watch_alone(self) -> None:
@@ -134,14 +136,18 @@ class Fill:
         order = self.order
         for route in order.routes[:-1]:
             try:
-                return await route.upstream.fetch(
-                    route.build(validating), order.body, order.on_interim
-                ), route
+                return await self._send(route, validating), route
             except UpstreamFault as fault:
                 if fault.proxy_status not in NOTHING_SENT:
                     raise
         route = order.routes[-1]
-        return await route.upstream.fetch(route.build(validating), order.body, order.on_interim), route
+        return await self._send(route, validating), route
+
+    async def _send(self, route: Route, validating: tuple[StoredResponse, ...]) -> Fetched:
+        request, order = route.build(validating), self.order
+        if not order.may_repeat:
+            request = replace(request, may_repeat=False)
+        return await route.upstream.fetch(request, order.body, order.on_interim)
 
     async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:
         fetched, route = await self._ask(validating)

@@ -140,3 +140,5 @@ class FillOrder:
     on_head: OnHead | None = None
     body: BodySource | None = None
     relay: Because | None = None
+    may_repeat: bool = True
+    """False: a fill for this key has just failed, and one more request is all that those who waited for it get."""

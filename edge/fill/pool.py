@@ -2,9 +2,9 @@
 
 Owns: `OriginPool` (all destinations of a worker) and `OriginUpstream` (the Upstream of one site). Rules:
 origins are tried in order; the next one, or the same once more, only when nothing was sent (no connection) or
-when a safe request without a body got not one byte of an answer, at most `retries` times; a connection that
-had been idle and turns out dead costs no retry, once; an unsafe request goes out at most once, on a
-connection that was opened for it, because nobody can tell whether the origin acted on what it got before an
+when a safe request without a body got not one byte of an answer, at most `retries` times; after a connection that
+had been idle and turns out dead, once on a fresh one even where `retries` is 0; an unsafe request goes out at
+most once, on a connection that was opened for it, because nobody can tell whether the origin acted on what it got before an
 idle connection died. RFC 9110 s9.2.2, RFC 9112 s9.3.1.
 """
 
@@ -100,7 +100,7 @@ class OriginUpstream:
         total_at = asyncio.get_running_loop().time() + rules.timeouts.total
         may_repeat = body is None and request.method in SAFE_METHODS
         fresh = not may_repeat
-        tries_left = rules.retries if may_repeat else 0
+        tries_left = rules.retries if may_repeat and request.may_repeat else 0
         others = iter(self._destinations)
         destination = _next(others)
         if destination is None:
@@ -122,7 +122,10 @@ class OriginUpstream:
                 if exchange.has_bytes or not may_repeat:
                     raise
                 if exchange.is_reused and is_dead and not fresh:
+                    # Allowed even where no retry is; where one is, this was it: nobody can tell a kept connection that
+                    # had died from an origin that resets whatever it gets.
                     fresh = True
+                    tries_left = max(0, tries_left - 1)
                 else:
                     following = _next(others)
                     if not tries_left or (following is None and not is_dead):

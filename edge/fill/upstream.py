@@ -39,6 +39,8 @@ class UpstreamRequest:
     fields: Fields
     framing: Framing = NO_BODY
     upgrade: bytes | None = None
+    may_repeat: bool = True
+    """False: this is a repetition already; no further try where the origin gave no answer."""
 
 
 class BodySource(Protocol):
