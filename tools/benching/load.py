@@ -114,7 +114,7 @@ class Builtin:
 
     def run(self, workload: Workload, port: int, seconds: float, tag: str) -> Measured:
         """See Load."""
-        targets = itertools.cycle(workload.targets) if workload.targets else _once(tag)
+        targets = itertools.cycle(workload.targets) if workload.targets else once(tag)
         began = time.perf_counter()
         tally: Tally = run_loop(keep_asking(port, targets, workload.extra, workload.connections, seconds))
         if tally.failures:
@@ -122,7 +122,8 @@ class Builtin:
         return Measured(tally.requests, tally.bytes, time.perf_counter() - began)
 
 
-def _once(tag: str) -> itertools.chain[str]:
+def once(tag: str) -> itertools.chain[str]:
+    """Targets that never come again, for as many as are taken."""
     return itertools.chain.from_iterable(
         ((ONCE + tag).replace("{n}", str(number)),) for number in itertools.count()
     )

@@ -101,13 +101,14 @@ def take_turn(workload: Workload, running: Running, bench: Bench, tag: str) -> T
     else:
         measured = bench.load.run(workload, running.port, bench.seconds, tag)
     asked, after = _asked(bench.origin) - before, cpu_seconds(running.process.pid)
-    _check(workload, measured, asked, tag)
+    check(workload, measured, asked, tag)
     cpu = None if spent is None or after is None else (after - spent) / measured.requests
-    value = _value(workload.unit, measured, asked)
+    value = value_of(workload.unit, measured, asked)
     return Turn(value, measured, cpu)
 
 
-def _value(unit: Unit, measured: Measured, asked: int) -> float:
+def value_of(unit: Unit, measured: Measured, asked: int) -> float:
+    """The number of a run. asked: requests at the origin meanwhile."""
     match unit:
         case Unit.PER_SECOND:
             return measured.requests / measured.seconds
@@ -127,7 +128,7 @@ def _crowd(workload: Workload, port: int, tag: str) -> Measured:
     return Measured(tally.requests, tally.bytes, time.perf_counter() - began)
 
 
-def _check(workload: Workload, measured: Measured, asked: int, tag: str) -> None:
+def check(workload: Workload, measured: Measured, asked: int, tag: str) -> None:
     """Hits must not reach the origin and each miss must."""
     if not measured.requests:
         raise BenchFault(f"{workload.name} {tag}: no request was answered")

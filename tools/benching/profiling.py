@@ -39,8 +39,7 @@ def profile(workload: Workload, bench: Bench) -> str:
     if plain.cpu is None:
         raise BenchFault("this system does not tell a process's CPU time")
     stats, requests, spent = _profiled(workload, alone)
-    costs = _costs(stats, requests, plain.cpu / (spent / requests))
-    shown = costs[:SHOWN]
+    shown = costs(stats, requests, plain.cpu / (spent / requests))[:SHOWN]
     cost = f"{plain.cpu * 1e6:.1f} us of CPU per request, kernel included"
     lines = [
         f"{workload.title}: {cost} ({1 / plain.cpu:,.0f} requests per second of one core)",
@@ -70,7 +69,7 @@ def _profiled(workload: Workload, bench: Bench) -> tuple[pstats.Stats, int, floa
     return pstats.Stats(str(file)), turn.measured.requests, after - before
 
 
-def _costs(stats: pstats.Stats, requests: int, scale: float) -> list[Cost]:
+def costs(stats: pstats.Stats, requests: int, scale: float) -> list[Cost]:
     """Each function, dearest first. scale: what a profiled second is without the profiler."""
     root = str(Path(__file__).resolve().parent.parent.parent) + os.sep
     found: list[Cost] = []

@@ -79,6 +79,12 @@ origins = ["http://127.0.0.1:{origin}"]
 """
 
 
+def perigee_settings(workload: Workload, *, folder: Path, port: int, origin: int) -> str:
+    """A node file. folder: where cache and log go."""
+    access = folder / "access.log" if workload.access_log else "off"
+    return _PERIGEE.format(port=port, folder=folder, memory=workload.memory_mib, access=access, origin=origin)
+
+
 class Perigee:
     """Ours. profiled: run the worker in this tool's own process under a profiler instead of `perigee run`."""
 
@@ -98,15 +104,7 @@ class Perigee:
         """`perigee run` with one worker."""
         port = free_port()
         file = place.folder / "node.toml"
-        file.write_text(
-            _PERIGEE.format(
-                port=port,
-                folder=place.folder,
-                memory=workload.memory_mib,
-                access=place.folder / "access.log" if workload.access_log else "off",
-                origin=place.origin,
-            )
-        )
+        file.write_text(perigee_settings(workload, folder=place.folder, port=port, origin=place.origin))
         command = [sys.executable, "-m", "tools.perigee", "run", "--config", str(file)]
         if self._profile is not None:
             command = [sys.executable, "-m", "tools.benching.worker", str(file), str(self._profile)]
@@ -158,6 +156,13 @@ http {{
 """
 
 
+def nginx_settings(workload: Workload, *, folder: Path, port: int, origin: int) -> str:
+    """An nginx.conf. folder: where cache and log go."""
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
+    log = f"{folder}/access.log combined buffer=64k flush=1s" if workload.access_log else "off"
+    return _NGINX.format(port=port, folder=folder, origin=origin, user=user, access=log)
+
+
 class Nginx:
     """nginx's proxy_cache: what is hot comes from the page cache, with open files kept."""
 
@@ -174,12 +179,8 @@ class Nginx:
         """One worker process under a master, as it is run everywhere."""
         port = free_port()
         (place.folder / "cache").mkdir()
-        user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
-        log = f"{place.folder}/access.log combined buffer=64k flush=1s" if workload.access_log else "off"
         file = place.folder / "nginx.conf"
-        file.write_text(
-            _NGINX.format(port=port, folder=place.folder, origin=place.origin, user=user, access=log)
-        )
+        file.write_text(nginx_settings(workload, folder=place.folder, port=port, origin=place.origin))
         command = ["nginx", "-p", str(place.folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
         process = Process(command, core=place.core, log=place.folder / "output.txt")
         try:

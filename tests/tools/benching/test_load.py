@@ -1,0 +1,72 @@
+"""What the load generators send and say."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tools.benching.load import Builtin, Wrk, extra_of, once
+from tools.benching.origin import serve
+from tools.benching.processes import BenchFault, free_port
+from tools.benching.workloads import WORKLOADS, Workload
+
+SMALL = Workload("small", "", ("/1k/a", "/1k/b"), connections=2)
+NEW = replace(SMALL, targets=())
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[int]:
+    port = free_port()
+    loop = asyncio.new_event_loop()
+    serving = loop.create_task(serve(port))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield port
+    loop.call_soon_threadsafe(serving.cancel)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
+    loop.close()
+
+
+def test_strangers_have_a_cookie_each_and_others_what_their_row_says():
+    strangers = WORKLOADS["strangers"]()
+    assert extra_of(strangers, 1) != extra_of(strangers, 2)
+    assert extra_of(WORKLOADS["304"](), 1) == extra_of(WORKLOADS["304"](), 2) != ()
+
+
+def test_what_is_asked_for_once_never_comes_again():
+    first = list(islice(once("a"), 100))
+    assert len(set(first) | set(islice(once("b"), 100))) == 200
+
+
+def test_the_built_in_one_counts_what_it_got(origin: int):
+    for workload in (SMALL, NEW):
+        measured = Builtin().run(workload, origin, 0.05, "x")
+        assert measured.requests > 0
+        assert measured.bytes > 1024 * measured.requests
+        assert measured.seconds >= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Wrk.is_installed(), reason="wrk is not installed")
+@pytest.mark.parametrize("workload", [SMALL, NEW])
+def test_wrk_counts_what_it_got(origin: int, workload: Workload, tmp_path: Path):
+    measured = Wrk(None, tmp_path).run(workload, origin, 1, "x")
+    assert measured.requests > 0
+    assert measured.p99 is not None
+    assert measured.p50 is not None
+    assert 0 < measured.p50 <= measured.p99 < 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Wrk.is_installed(), reason="wrk is not installed")
+def test_a_failed_run_is_no_measurement(tmp_path: Path):
+    with pytest.raises(BenchFault):
+        Wrk(None, tmp_path).run(SMALL, free_port(), 1, "x")

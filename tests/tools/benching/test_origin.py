@@ -1,0 +1,45 @@
+"""The bench's origin: bodies of the size in the path, storable, counted."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tools.benching.client import fetch_all
+from tools.benching.origin import TAG, Answering, head, serve, size_of
+from tools.benching.processes import free_port
+
+
+@pytest.mark.parametrize(
+    "target,size",
+    [("/1k/a", 1024), ("/8k/b/c?d", 8192), ("/100m/x", 100 << 20), ("/cold/1", 1024), ("/", 1024)],
+)
+def test_the_size_stands_in_the_path(target: str, size: int):
+    assert size_of(target) == size
+
+
+def test_a_response_may_be_stored_and_asked_for_again():
+    said = head(1024, 1_795_502_400)
+    assert b"\r\nDate: Tue, 24 Nov 2026 06:40:00 GMT\r\n" in said
+    assert b"\r\nContent-Length: 1024\r\n" in said
+    assert f"\r\nETag: {TAG}\r\n".encode() in said
+    assert b"\r\nCache-Control: public, max-age=" in said
+
+
+async def test_small_and_large_bodies_come_whole_and_are_counted():
+    port = free_port()
+    before = Answering.asked
+    serving = asyncio.ensure_future(serve(port))
+    while True:
+        try:
+            tally = await fetch_all(port, ("/1k/a", "/1k/b", "/2m/c"), connections=2)
+            break
+        except ConnectionRefusedError:
+            await asyncio.sleep(0)
+    assert (tally.requests, tally.failures) == (3, 0)
+    assert tally.bytes > 2 * 1024 + (2 << 20)
+    assert Answering.asked == before + 3
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving

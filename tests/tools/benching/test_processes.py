@@ -1,0 +1,61 @@
+"""Processes of a benchmark: pinned where that is possible, waited for, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port, pinned
+
+SERVING = (
+    "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); s.accept(); s.accept()"
+)
+
+
+def test_a_command_is_pinned_to_a_core_or_left_alone():
+    assert pinned(1, ["a", "b"]) == ["taskset", "-c", "1", "a", "b"]
+    assert pinned(None, ["a", "b"]) == ["a", "b"]
+
+
+def test_two_cores_are_told_apart_and_one_is_not_shared():
+    cores = Cores.of_this_machine()
+    if cores.server is None:
+        assert cores == Cores(None, None)
+        assert cores.said == "not pinned"
+    else:
+        assert cores.server != cores.load
+        assert str(cores.server) in cores.said
+
+
+@pytest.mark.slow
+def test_a_process_is_ended_with_its_context(tmp_path: Path):
+    port = free_port()
+    with Process([sys.executable, "-c", SERVING, str(port)], core=None, log=tmp_path / "log") as process:
+        process.wait_for_port(port)
+        assert Path(f"/proc/{process.pid}").exists() or not Path("/proc/self").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+@pytest.mark.slow
+def test_one_that_ends_says_why(tmp_path: Path):
+    command = [sys.executable, "-c", "raise SystemExit('no such file')"]
+    with (
+        Process(command, core=None, log=tmp_path / "log") as process,
+        pytest.raises(BenchFault, match="no such file"),
+    ):
+        process.wait_for_port(free_port())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+def test_cpu_time_is_read_of_who_lives():
+    assert (cpu_seconds(os.getpid()) or 0) > 0
+    assert cpu_seconds(2**22 + 1) is None
+
+
+def test_the_origin_of_taskset_is_known():
+    assert (Cores.of_this_machine().server is None) or shutil.which("taskset")
