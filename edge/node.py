@@ -22,7 +22,7 @@ from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_head_update, decide_reuse
 from edge.semantics.decisions import Forward, Refuse, Serve, ServeStale
-from edge.semantics.forwarding import Network, cleaned_request, loops
+from edge.semantics.forwarding import Network, cleaned_request, ends_here, loops
 from edge.semantics.invalidation import SAFE_METHODS, invalidated_targets
 from edge.semantics.message import ResponseHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
@@ -142,6 +142,8 @@ class Node:
 
     async def _answer(self, asked: Asked) -> Reply:
         head, rules, passed_on = asked.head, asked.rules, self._fetching.passed_on
+        if ends_here(head):
+            return self._replying.ended_here(rules)
         if asked.exchange.request.upgrade is not None:
             return await passed_on(asked, _UPGRADE)
         if head.method not in (GET, HEAD):

@@ -35,6 +35,7 @@ _CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
 _PARTS = (CONDITIONALS - _CONDITIONALS) | {b"range"}
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
 _NO_STORE: Line = (b"Cache-Control", b"no-store")
+_ALLOW = b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 GET = b"GET"
 
 
@@ -286,6 +287,12 @@ class Replying:
         return reply
 
     # -- our own --
+
+    def ended_here(self, rules: SiteRules) -> Reply:
+        """OPTIONS with Max-Forwards: 0 asks the edge itself (RFC 9110 s7.6.2, s9.3.7)."""
+        member = cache_status_member(self._name, detail=Because.METHOD_NOT_CACHED)
+        fields = Fields(((b"Allow", _ALLOW), (b"Cache-Status", member)))
+        return Reply(204, b"", fields, None, None, Verdict(rules.name, "-", Because.METHOD_NOT_CACHED))
 
     def error(self, fault: EdgeError, verdict: Verdict, fwd: Forwarded | None = None) -> Reply:
         """An error of ours.

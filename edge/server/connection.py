@@ -297,7 +297,10 @@ class Connection(asyncio.Protocol):
     async def _tunnel(self, reply: Reply) -> int:
         """Copy both ways until either side ends (RFC 9110 s7.8). Returns bytes sent to the client."""
         self._resume_reading()
-        body = self._body = TunnelBody(self._pause_reading, self._resume_reading, self._buffer)
+        sending = self.sending
+        body = self._body = TunnelBody(
+            self._pause_reading, self._resume_reading, self._buffer, lambda: sending.written
+        )
         self._buffer = b""
         if self._half_closed:
             body.end()
@@ -367,7 +370,7 @@ class Connection(asyncio.Protocol):
         elif self.deadline is not None and tick > self.deadline:
             self._overdue(tick)
         elif body is not None and body.is_too_slow(passed, limits):
-            self._listener.bound("body_min_rate")
+            self._listener.bound(body.bound)
             body.fail(ClientFault("the request body came too slowly", status=408))
 
     def _overdue(self, tick: float) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from edge.errors import ClientFault
 from edge.wire.body import BodyError, Decoder
@@ -38,6 +39,9 @@ class RequestBody:
         "fault",
         "received",
     )
+
+    bound: ClassVar[str] = "body_min_rate"
+    """The limit that `is_too_slow` is about."""
 
     def __init__(
         self,

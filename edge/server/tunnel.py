@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import ClassVar
 
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import Reply, Tunnel
@@ -21,16 +22,29 @@ from edge.wire.limits import Limits
 class TunnelBody(RequestBody):
     """The client's bytes; never done before the client is."""
 
-    __slots__ = ()
+    __slots__ = ("_moved", "_seen", "_silent")
 
-    def __init__(self, pause: Callable[[], None], resume: Callable[[], None], first: bytes) -> None:
+    bound: ClassVar[str] = "tunnel_idle"
+
+    def __init__(
+        self, pause: Callable[[], None], resume: Callable[[], None], first: bytes, moved: Callable[[], int]
+    ) -> None:
+        """moved: bytes sent to the client so far."""
         super().__init__(CloseDecoder(), pause, resume, None)
+        self._moved = moved
+        self._seen = -1
+        self._silent = 0.0
         if first:
             self.feed(first)
 
     def is_too_slow(self, passed: float, limits: Limits) -> bool:
-        """No minimum rate: a WebSocket may be silent."""
-        return False
+        """No minimum rate, since a WebSocket may be silent - but not for `tunnel_idle` in both directions."""
+        seen = self.received + self._moved()
+        if seen != self._seen:
+            self._seen, self._silent = seen, 0.0
+            return False
+        self._silent += passed
+        return self._silent > limits.tunnel_idle
 
     def fail(self, fault: ClientFault) -> None:
         """The client's end is an end like any other: what came before it is still delivered."""

@@ -53,6 +53,11 @@ LIMITS = (
         "What a client must take its response at on average, after limits.reader_stall; then it is cut off.",
     ),
     _limit(
+        "tunnel_idle",
+        Duration(0.1, 7 * DAY),
+        "An upgraded connection (WebSocket) on which no byte moves either way for this long is closed.",
+    ),
+    _limit(
         "write_buffer",
         Size(KIB, 64 * MIB),
         "Bytes of a response that wait in the socket's buffer of one client.",

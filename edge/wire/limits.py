@@ -44,6 +44,9 @@ class Limits:
     """A client that takes no byte of its response for this long is cut."""
     reader_min_rate: int = 500
     """Bytes a second a client must take its response at, averaged, after `reader_stall`."""
+    tunnel_idle: float = 3600.0
+    """An upgraded connection (WebSocket) on which no byte moves either way for this long is closed [nginx 60s, HAProxy's
+    tunnel timeout commonly 1h]."""
     write_buffer: int = 256 * KIB
     """Bytes of a response that may wait in the socket's buffer of one client."""
     pipelined: int = 32 * KIB

@@ -11,6 +11,8 @@ from edge.errors import UpstreamFault
 from edge.exchange import Exchange, Reply
 from edge.semantics.message import EMPTY, Fields
 from edge.server.request_body import HIGH_BYTES
+from edge.server.tunnel import TunnelBody
+from edge.wire.limits import Limits
 from tests.kit.answer import Ending
 from tests.kit.client import RawClient
 from tests.kit.listening import Listening, listening
@@ -177,3 +179,18 @@ async def test_without_a_switch_what_follows_is_a_request():
         await client.send(UPGRADE + b"GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n")
         assert [(await client.read_answer()).body for _ in range(2)] == [b"no", b"no"]
         assert len(edge.node.asked) == 2
+
+
+def test_a_silent_tunnel_is_too_slow_after_its_limit_and_not_while_bytes_move_either_way():
+    sent = 0
+    body = TunnelBody(lambda: None, lambda: None, b"", lambda: sent)
+    limits = Limits(tunnel_idle=10.0)
+    assert not body.is_too_slow(1.0, limits)
+    assert not body.is_too_slow(10.0, limits)
+    sent = 1
+    assert not body.is_too_slow(10.0, limits)
+    body.feed(b"x")
+    assert not body.is_too_slow(10.0, limits)
+    assert not body.is_too_slow(10.0, limits)
+    assert body.is_too_slow(0.1, limits)
+    assert body.bound == "tunnel_idle"
