@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
-from math import floor
 
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
@@ -81,12 +80,16 @@ class ReadyHead:
         self._since = self._until = 0.0
 
     def at(self, age: float, lifetime: float, node: bytes) -> bytes:
-        """The head of a hit at that age. Age and ttl are whole seconds, so one head holds for a part of one."""
+        """The head of a hit at that age. Age is whole seconds, and ttl counts from it: one head holds for a second."""
         if not self._since <= age < self._until:
-            left = lifetime - age
+            whole = int(age)
             start = self._whole[: self._start]
-            self._whole = b"%bAge: %d\r\nCache-Status: %b\r\n" % (start, int(age), hit_member(node, left))
-            self._since, self._until = age, min(int(age) + 1.0, lifetime - floor(left))
+            self._whole = b"%bAge: %d\r\nCache-Status: %b\r\n" % (
+                start,
+                whole,
+                hit_member(node, lifetime - whole),
+            )
+            self._since, self._until = float(whole), whole + 1.0
         return self._whole
 
 
@@ -166,7 +169,7 @@ class Replying:
         return self._stored(head, rules, reuse, source, self._hit_member(reuse), word, tier=tier)
 
     def _hit_member(self, reuse: Serve | ServeStale) -> bytes:
-        return hit_member(self._name, reuse.stored.freshness.lifetime - reuse.age, reuse.because)
+        return hit_member(self._name, reuse.stored.freshness.lifetime - int(reuse.age), reuse.because)
 
     def _stored(
         self,
@@ -205,7 +208,7 @@ class Replying:
             self._name,
             fwd=forward.fwd,
             fwd_status=stored.head.status,
-            ttl=stored.freshness.lifetime - age,
+            ttl=stored.freshness.lifetime - int(age),
             stored=found.kept,
             collapsed=collapsed,
             detail=forward.because if found.kept else found.because,
@@ -249,7 +252,7 @@ class Replying:
             self._name,
             fwd=forward.fwd,
             fwd_status=found.status or None,
-            ttl=freshness.lifetime - age,
+            ttl=freshness.lifetime - int(age),
             stored=not is_stale,
             collapsed=collapsed,
             detail=found.because if is_stale else forward.because,
