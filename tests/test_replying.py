@@ -60,7 +60,7 @@ async def test_age_and_ttl_go_with_the_time(bench: NodeBench):
     bench.clock.advance(9.9)
     answer = await bench.get()
     assert answer.line(b"age") == b"39"
-    assert answer.cache == b"edge-1;hit;ttl=20;detail=fresh"
+    assert answer.cache == b"edge-1;hit;ttl=21;detail=fresh"
     assert answer.line(b"date") == DATE[1]
 
 
