@@ -51,14 +51,6 @@ async def test_a_request_that_was_here_before_is_a_loop(bench: NodeBench):
     assert (await bench.get(b"/a", (b"CDN-Loop", b"other"))).cache == HIT
 
 
-async def test_options_that_may_go_no_further_ask_the_edge_itself(bench: NodeBench):
-    answer = await bench.ask(b"OPTIONS", b"/a", (b"Max-Forwards", b"0"))
-    assert (answer.status, bench.origin.requests) == (204, [])
-    assert b"GET" in (answer.line(b"allow") or b"")
-    await bench.ask(b"OPTIONS", b"/a", (b"Max-Forwards", b"1"))
-    assert len(bench.origin.requests) == 1
-
-
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path):
     async with node_bench(tmp_path, SiteRules(max_request_body=4)) as bench:
         source = Pieces([b"12345"])
