@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> None:
         port = free_port()
         command = [sys.executable, "-m", "tools.benching.origin", str(port)]
         with Process(command, core=cores.load, log=folder / "origin.txt") as origin:
-            origin.wait_for_port(port)
+            origin.wait_for_answer(port)
             bench = Bench(
                 contenders=[Perigee()] if options.alone else _installed(),
                 load=_load(cores, folder),

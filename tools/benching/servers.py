@@ -110,7 +110,7 @@ class Perigee:
             command = [sys.executable, "-m", "tools.benching.worker", str(file), str(self._profile)]
         process = Process(command, core=place.core, log=place.folder / "output.txt")
         try:
-            process.wait_for_port(port)
+            process.wait_for_answer(port)
         except BaseException:
             process.end()
             raise
@@ -184,7 +184,7 @@ class Nginx:
         command = ["nginx", "-p", str(place.folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
         process = Process(command, core=place.core, log=place.folder / "output.txt")
         try:
-            process.wait_for_port(port)
+            process.wait_for_answer(port)
         except BaseException:
             process.end()
             raise

@@ -35,7 +35,7 @@ def test_two_cores_are_told_apart_and_one_is_not_shared():
 def test_a_process_is_ended_with_its_context(tmp_path: Path):
     port = free_port()
     with Process([sys.executable, "-c", SERVING, str(port)], core=None, log=tmp_path / "log") as process:
-        process.wait_for_port(port)
+        process.wait_for_answer(port)
         assert Path(f"/proc/{process.pid}").exists() or not Path("/proc/self").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
@@ -48,7 +48,7 @@ def test_one_that_ends_says_why(tmp_path: Path):
         Process(command, core=None, log=tmp_path / "log") as process,
         pytest.raises(BenchFault, match="no such file"),
     ):
-        process.wait_for_port(free_port())
+        process.wait_for_answer(free_port())
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
