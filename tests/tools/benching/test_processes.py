@@ -11,7 +11,7 @@ import pytest
 
 from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port, pinned
 
-SERVING = (
+SERVING = ("-m", "tools.benching.origin")
     "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); s.accept(); s.accept()"
 )
 
@@ -34,7 +34,7 @@ def test_two_cores_are_told_apart_and_one_is_not_shared():
 @pytest.mark.slow
 def test_a_process_is_ended_with_its_context(tmp_path: Path):
     port = free_port()
-    with Process([sys.executable, "-c", SERVING, str(port)], core=None, log=tmp_path / "log") as process:
+    with Process([sys.executable, *SERVING, str(port)], core=None, log=tmp_path / "log") as process:
         process.wait_for_answer(port)
         assert Path(f"/proc/{process.pid}").exists() or not Path("/proc/self").exists()
     with pytest.raises(ProcessLookupError):
