@@ -33,7 +33,9 @@ FIELDS: tuple[Field, ...] = (
 
 
 def request_bytes(host: str, target: str, extra: Sequence[Field] = ()) -> bytes:
-    """A GET for `target` with FIELDS and `extra`."""
+    """A GET for `target` with FIELDS and `extra`, which stands in place of what has its name in FIELDS."""
+    replaced = {name for name, _ in extra}
+    kept = [field for field in FIELDS if field[0] not in replaced]
     lines = [f"GET {target} HTTP/1.1", f"Host: {host}"]
-    lines += [f"{name}: {value}" for name, value in (*FIELDS, *extra)]
+    lines += [f"{name}: {value}" for name, value in (*kept, *extra)]
     return "\r\n".join((*lines, "", "")).encode()

@@ -41,7 +41,11 @@ class Measured:
 
 def extra_of(workload: Workload, number: int) -> tuple[Field, ...]:
     """The fields that the request of that number has beyond those of all."""
-    return (*workload.extra, ("Cookie", f"session={number:032d}")) if workload.cookies else workload.extra
+    return (
+        (*workload.extra, ("Cookie", f"_ga=GA1.1.{number:010d}.1700000000; theme=dark"))
+        if workload.cookies
+        else workload.extra
+    )
 
 
 class Load(Protocol):

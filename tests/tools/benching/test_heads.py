@@ -18,3 +18,9 @@ def test_a_request_has_fourteen_fields_and_is_well_formed():
 def test_more_fields_stand_behind_those_of_all():
     request = request_bytes("a", "/", [("If-None-Match", '"v1"')])
     assert request.endswith(b'\r\nIf-None-Match: "v1"\r\n\r\n')
+
+
+def test_a_field_may_be_replaced():
+    request = request_bytes("a", "/", [("Cookie", "mine")])
+    assert request.count(b"\r\n") == 14 + 2
+    assert request.count(b"\r\nCookie: ") == request.count(b"\r\nCookie: mine\r\n") == 1

@@ -12,8 +12,6 @@ import pytest
 from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port, pinned
 
 SERVING = ("-m", "tools.benching.origin")
-    "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); s.accept(); s.accept()"
-)
 
 
 def test_a_command_is_pinned_to_a_core_or_left_alone():
