@@ -27,16 +27,23 @@ def test_a_response_may_be_stored_and_asked_for_again():
     assert b"\r\nCache-Control: public, max-age=" in said
 
 
+async def listening_at(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0)
+        else:
+            writer.close()
+            return
+
+
 async def test_small_and_large_bodies_come_whole_and_are_counted():
     port = free_port()
     before = Answering.asked
     serving = asyncio.ensure_future(serve(port))
-    while True:
-        try:
-            tally = await fetch_all(port, ("/1k/a", "/1k/b", "/2m/c"), connections=2)
-            break
-        except ConnectionRefusedError:
-            await asyncio.sleep(0)
+    await listening_at(port)
+    tally = await fetch_all(port, ("/1k/a", "/1k/b", "/2m/c"), connections=2)
     assert (tally.requests, tally.failures) == (3, 0)
     assert tally.bytes > 2 * 1024 + (2 << 20)
     assert Answering.asked == before + 3
