@@ -106,7 +106,7 @@ async def running(size: int) -> AsyncIterator[tuple[Edge, Origin]]:
         file.write_text(_NODE.format(port=port, folder=folder, origin=origin.port), encoding="utf-8")
         command = [sys.executable, "-m", "tools.perigee", "run", "--config", str(file)]
         with Process(command, core=None, log=folder / "output.txt") as process:
-            await asyncio.to_thread(process.wait_for_answer, port)
+            await asyncio.to_thread(process.wait_for_port, port)
             async with server:
                 yield Edge(port, await _worker_of(process.pid, folder / "output.txt")), origin
 

@@ -77,16 +77,20 @@ class Process:
         """Its process id (taskset becomes what it starts)."""
         return self._child.pid
 
-    def wait_for_answer(self, port: int) -> None:
-        """Until a request to 127.0.0.1:port is answered, whatever the answer: who listens may not yet serve.
+    def wait_for_port(self, port: int) -> None:
+        """Until somebody listens on 127.0.0.1:port. BenchFault with the end of its output when nobody does in time."""
+        self._wait_for(port, b"")
 
-        BenchFault with the end of its output when that does not come in time.
-        """
+    def wait_for_answer(self, port: int) -> None:
+        """Until a request to 127.0.0.1:port is answered, whatever the answer: who listens may not yet serve. BenchFault."""
+        self._wait_for(port, b"GET /1k/ready HTTP/1.1\r\nHost: ready\r\nConnection: close\r\n\r\n")
+
+    def _wait_for(self, port: int, request: bytes) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._child.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5.0) as asking:
-                asking.sendall(b"GET /1k/ready HTTP/1.1\r\nHost: ready\r\nConnection: close\r\n\r\n")
-                if asking.recv(1):
+                asking.sendall(request)
+                if not request or asking.recv(1):
                     return
             time.sleep(0.05)
         raise BenchFault(f"nobody answers on port {port}:\n{self._log.read_text(errors='replace')[-2000:]}")
