@@ -48,6 +48,14 @@ class Row:
         pairs = list(zip(self.values(ours), self.values(theirs), strict=False))
         return statistics.median(a / b for a, b in pairs) if pairs else None
 
+    def ratio_by_cpu(self, ours: str, theirs: str) -> float | None:
+        """What theirs spends on a request to what ours does: the ratio when nothing but the servers' core is short."""
+        costs = [
+            (a.cpu, b.cpu) for a, b in zip(self.turns.get(ours, ()), self.turns.get(theirs, ()), strict=False)
+        ]
+        known = [b / a for a, b in costs if a and b]
+        return statistics.median(known) if known else None
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:

@@ -80,8 +80,10 @@ def _number(value: float) -> str:
 def _ratio(row: Row, ours: str, theirs: str) -> str:
     if row.workload.unit is Unit.REQUESTS_AT_ORIGIN:
         return ""
-    ratio = row.ratio(ours, theirs)
-    return "" if ratio is None else f"**{ratio:.2f}**"
+    ratio, by_cpu = row.ratio(ours, theirs), row.ratio_by_cpu(ours, theirs)
+    if ratio is None:
+        return ""
+    return f"**{ratio:.2f}**" + (f", by CPU time {by_cpu:.2f}" if by_cpu is not None else "")
 
 
 def between_markers(page: str, block: str) -> str:

@@ -26,6 +26,16 @@ def test_the_ratio_is_that_of_turns_side_by_side():
     assert measured.ratio("ours", "nobody") is None
 
 
+def test_cpu_time_is_compared_where_it_is_known():
+    costs = {"ours": (4.0, 2.0, None), "theirs": (1.0, 1.0, 1.0)}
+    measured = Row(
+        WORKLOADS["hits"](),
+        {name: [Turn(1.0, MEASURED, cost) for cost in them] for name, them in costs.items()},
+    )
+    assert measured.ratio_by_cpu("ours", "theirs") == pytest.approx(0.375)
+    assert measured.ratio_by_cpu("ours", "nobody") is None
+
+
 @pytest.mark.parametrize(
     "unit,value", [(Unit.PER_SECOND, 500.0), (Unit.BYTES_PER_SECOND, 2.0), (Unit.REQUESTS_AT_ORIGIN, 7.0)]
 )

@@ -21,7 +21,10 @@ def turns(*values: float, p99: float | None = None, cpu: float | None = None) ->
 def test_a_row_has_medians_extremes_and_ratios():
     hits = Row(
         WORKLOADS["hits"](),
-        {"Perigee": turns(3000, 1000, 2000, p99=0.002, cpu=25e-6), "nginx": turns(4000, 4000, 4000)},
+        {
+            "Perigee": turns(3000, 1000, 2000, p99=0.002, cpu=25e-6),
+            "nginx": turns(4000, 4000, 4000, cpu=10e-6),
+        },
     )
     crowd = Row(WORKLOADS["crowd"](), {"Perigee": turns(1), "nginx": turns(2)})
     lines = table([hits, crowd], ["Perigee", "nginx"], SAID).splitlines()
@@ -31,7 +34,7 @@ def test_a_row_has_medians_extremes_and_ratios():
     assert lines[2] == "| workload | Perigee | nginx | Perigee / nginx |"
     assert lines[4] == (
         f"| {hits.workload.title} | 2,000 requests/s (1,000-3,000), p99 2.0 ms, 25 us CPU"
-        " | 4,000 requests/s (4,000-4,000) | **0.50** |"
+        " | 4,000 requests/s (4,000-4,000), 10 us CPU | **0.50**, by CPU time 0.40 |"
     )
     assert lines[5] == (
         f"| {crowd.workload.title} | 1 (1-1), all answered in 1.50 s | 2 (2-2), all answered in 1.50 s |  |"
