@@ -14,7 +14,7 @@ from http import HTTPStatus
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
-from edge.fill.order import FromStore, Private, Streaming
+from edge.fill.order import NOT_TO_BE_STORED, FromStore, Private, Streaming
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
 from edge.semantics.forwarding import response_to_client, via_line
@@ -283,6 +283,9 @@ class Replying:
         if head.method == b"HEAD" or response.status in (204, 304):
             body = None
         fields = self._outgoing(response.fields, rules, member, response.minor, tier=tier)
+        if tier:
+            # What is not to be stored here is not to be stored by the worker that asked: its head does not show why.
+            fields = Fields(((NOT_TO_BE_STORED, found.because.value.encode()), *fields.lines))
         verdict = Verdict(rules.name, fwd.value, found.because)
         reply = Reply(response.status, response.reason, fields, body, length, verdict)
         if fetched.tunnel is not None:

@@ -19,6 +19,7 @@ from edge.errors import ClientFault, EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.inflow import Inflow
 from edge.fill.order import (
+    NOT_TO_BE_STORED,
     Failed,
     FillOrder,
     FillStore,
@@ -42,6 +43,7 @@ from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
 """Faults after which the next route may have the request."""
+_REASONS = {because.value.encode(): because for because in Because}
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
 """Reasons not to store that lie in who asked: the others can still share, so the key is not remembered for them."""
 
@@ -63,6 +65,7 @@ class Fill:
     """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
 
     __slots__ = (
+        "_owner_refused",
         "_watch",
         "behind",
         "found",
@@ -82,6 +85,7 @@ class Fill:
         self.has_leader = True
         self.behind: bytes | None = None
         self.has_age = False
+        self._owner_refused: Because | None = None
         self.private_taken = False
         self._watch = lease
 
@@ -138,7 +142,13 @@ class Fill:
             try:
                 return await self._send(route, validating), route
             except UpstreamFault as fault:
-                if fault.proxy_status not in NOTHING_SENT:
+                # A worker that ended while we waited answered nothing; what is safe may be asked again elsewhere.
+                is_gone = (
+                    route.is_worker and order.body is None and fault.proxy_status == "connection_terminated"
+                )
+                if fault.proxy_status not in NOTHING_SENT and not (
+                    is_gone and order.request.method in (b"GET", b"HEAD")
+                ):
                     raise
         route = order.routes[-1]
         return await self._send(route, validating), route
@@ -177,6 +187,8 @@ class Fill:
             content_length=_content_length(head),
         )
         match verdict:
+            case Store() if self._owner_refused is not None:
+                return self._relay(self._owner_refused, head, fetched)
             case Store(stored, because):
                 return await self._store(stored, because, head, fetched)
             case Freshen(pairs, selected, because):
@@ -206,6 +218,9 @@ class Fill:
         """The head as it is decided upon, once whoever is to be told of it was told."""
         order = self.order
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
+        if route.is_worker:
+            self._owner_refused = _reason(head)
+            head = replace(head, fields=head.fields.without((NOT_TO_BE_STORED.lower(),)))
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
         if order.on_head is not None:
@@ -297,6 +312,14 @@ def _apart(head: ResponseHead) -> tuple[ResponseHead, bytes | None]:
             fields = Fields(lines[:at] + lines[at + 1 :])
             return replace(head, fields=fields), lines[at][1]
     return head, None
+
+
+def _reason(head: ResponseHead) -> Because | None:
+    """Why the owner did not keep this answer; None when it did."""
+    said = head.fields.get(NOT_TO_BE_STORED.lower())
+    if said is None:
+        return None
+    return _REASONS.get(said, Because.GATEWAY)
 
 
 def _content_length(head: ResponseHead) -> int | None:

@@ -18,6 +18,9 @@ from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.values import value
 
+NOT_TO_BE_STORED = b"Perigee-Not-Stored"
+"""Between workers of a node: the owner relayed this answer and did not keep it; the value is its reason."""
+
 
 class FillSpool(Protocol):
     """Where a large body goes while it comes in, and becomes a stored one at the end."""

@@ -11,7 +11,7 @@ import asyncio
 import json
 import platform
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -137,6 +137,10 @@ class Admin:
         if wrong is not None:
             return _json(wrong, 400)
         return _json({"workers": [{"index": index, **said} for index, said in sorted(answers.items())]})
+
+    async def answering(self, indices: Sequence[int]) -> Collection[int]:
+        """Which of these workers answer, whatever they say."""
+        return (await self._ask("/readyz", indices)).keys()
 
     async def _ask(self, target: str, indices: Sequence[int]) -> dict[int, dict[str, object]]:
         """What each worker answers; those that do not are left out."""

@@ -31,6 +31,7 @@ from edge.server.keeper import Keeper, Outcome
 from edge.server.orders import Order, Reload, Reopen, Start
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
+from edge.server.watchdog import Watchdog
 from edge.settings.change import Change
 from edge.settings.node import NodeSettings
 from edge.settings.reload import Reloader
@@ -99,6 +100,7 @@ class Supervisor:
                 try:
                     where = await self._open(run_dir, admin)
                     lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
+                    tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
                     try:
                         return await self._live(tasks, lives, where)
                     finally:

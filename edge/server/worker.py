@@ -26,13 +26,14 @@ from edge.fill.table import FillTable
 from edge.fill.upstream import Upstream
 from edge.measures import Measures
 from edge.node import Node
-from edge.semantics.rules import OriginAddress, OriginRules, SiteRules, Timeouts
+from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, SiteRules, Timeouts
 from edge.semantics.stored import StoredResponse
 from edge.server.access_log import AccessLog
 from edge.server.listener import Answers, Listener
 from edge.server.peers import PeerAnswers, Peers
 from edge.settings.node import NodeSettings
 from edge.store.disk import DiskTier
+from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_limits import DiskLimits
 from edge.store.memory import MemoryTier
 from edge.store.store import Store
@@ -48,7 +49,9 @@ FILL_WINDOW_BYTES = 1024 * 1024
 """
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
 TEND_SECONDS = 1.0
-BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=60.0, between_bytes=60.0)
+BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
+"""Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
+ends a worker that hangs."""
 
 
 def owner_of(key: bytes, count: int) -> int:
@@ -71,6 +74,12 @@ def share_files(allowed: int, limits: Limits) -> FileShares:
     """
     bodies = max(8, min(512, allowed // 4))
     return FileShares(max(8, min(limits.connections, allowed - bodies - limits.reserved_files)), bodies)
+
+
+STORE_FAULT_SECONDS = 60.0
+"""A kind of store fault is logged this often at most."""
+_ORDINARY = frozenset((DiskFailure.TOO_LARGE,))
+"""What the disk refuses by its settings is no fault of it."""
 
 
 class Worker:
@@ -99,6 +108,7 @@ class Worker:
         self._tasks = TaskOwner(f"worker {index}")
         self._origins: dict[int, tuple[SiteRules, Upstream]] = {}
         self._store_fault: str | None = None
+        self._tell_fault_after: dict[DiskFailure | None, float] = {}
         self._listeners: list[Listener] = []
         self._is_started = False
         self._files = share_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings.limits)
@@ -260,9 +270,15 @@ class Worker:
             await self.store.tend()
 
     def _note_store_fault(self, fault: StoreFault) -> None:
-        if self._store_fault != fault.detail:
-            log.error("store: %s", fault.detail)
+        """Told once in a while for each kind, since clients can cause them at will; the metrics count each."""
+        why = fault.why if isinstance(fault, DiskFault) else None
+        if why in _ORDINARY:
+            return
         self._store_fault = fault.detail
+        now = self.clock.mono()
+        if now >= self._tell_fault_after.get(why, 0.0):
+            self._tell_fault_after[why] = now + STORE_FAULT_SECONDS
+            log.error("store: %s", fault.detail)
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether requests should be sent here, and why not.

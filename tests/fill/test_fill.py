@@ -241,9 +241,17 @@ async def test_a_route_that_could_send_nothing_is_followed_by_the_next_one(bench
 
 async def test_a_route_that_may_have_been_heard_is_the_last(bench: Bench):
     down = ScriptedUpstream(bench.clock, RESET)
-    fill = bench.start(bench.lease(), routes=(bench.route(down, is_worker=True), bench.route()))
+    fill = bench.start(bench.lease(), routes=(bench.route(down), bench.route()))
     assert isinstance(await fill.found, Failed)
     assert bench.upstream.requests == []
+
+
+async def test_a_worker_that_ends_while_it_is_waited_for_is_passed_by(bench: Bench):
+    ended = ScriptedUpstream(bench.clock, RESET)
+    bench.upstream.says(fresh(b"body"))
+    fill = bench.start(bench.lease(), routes=(bench.route(ended, is_worker=True), bench.route()))
+    assert isinstance(await fill.found, Streaming)
+    assert len(ended.requests) == len(bench.upstream.requests) == 1
 
 
 async def test_a_workers_member_of_cache_status_is_taken_off_and_kept_apart(bench: Bench):
