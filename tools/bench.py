@@ -73,8 +73,8 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    rows = [name for name in WORKLOADS if not (options.quick and name in NOT_QUICK)]
-    wanted: list[str] = options.rows or rows
+    usual = [name for name in WORKLOADS if not (options.quick and name in NOT_QUICK)]
+    wanted: list[str] = options.rows or usual
     unknown = [name for name in (*wanted, options.profile or "hits") if name not in WORKLOADS]
     if unknown:
         raise BenchFault(f"no such row: {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
