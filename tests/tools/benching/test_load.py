@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,14 @@ SMALL = Workload("small", "", ("/1k/a", "/1k/b"), connections=2)
 NEW = replace(SMALL, targets=())
 
 
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def origin() -> Iterator[int]:
     port = free_port()
@@ -27,6 +36,8 @@ def origin() -> Iterator[int]:
     serving = loop.create_task(serve(port))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    while not is_listening(port):
+        thread.join(0.01)
     yield port
     loop.call_soon_threadsafe(serving.cancel)
     loop.call_soon_threadsafe(loop.stop)
