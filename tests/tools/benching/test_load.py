@@ -31,18 +31,22 @@ def is_listening(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def origin() -> Iterator[int]:
-    port = free_port()
     loop = asyncio.new_event_loop()
-    serving = loop.create_task(serve(port))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    while not is_listening(port):
-        thread.join(0.01)
+    while True:
+        port = free_port()
+        serving = asyncio.run_coroutine_threadsafe(serve(port), loop)
+        while not (serving.done() or is_listening(port)):
+            thread.join(0.01)
+        if not serving.done():
+            break  # else somebody took the port between asking for it and binding it
     yield port
-    loop.call_soon_threadsafe(serving.cancel)
+    serving.cancel()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
-    loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
+    if rest := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(rest))
     loop.close()
 
 
@@ -59,10 +63,10 @@ def test_what_is_asked_for_once_never_comes_again():
 
 def test_the_built_in_one_counts_what_it_got(origin: int):
     for workload in (SMALL, NEW):
-        measured = Builtin().run(workload, origin, 0.05, "x")
+        measured = Builtin().run(workload, origin, 0.2, "x")
         assert measured.requests > 0
         assert measured.bytes > 1024 * measured.requests
-        assert measured.seconds >= 0.05
+        assert measured.seconds >= 0.2
 
 
 @pytest.mark.slow
