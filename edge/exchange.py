@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.semantics.message import EMPTY, Fields, ResponseHead
+from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because
 from edge.values import value
 from edge.wire.request import ParsedRequest
@@ -114,6 +114,3 @@ class Reply:
             self.body.close()
         if self.tunnel is not None:
             self.tunnel.close()
-
-
-NO_TRAILERS = EMPTY

@@ -38,6 +38,20 @@ _ALLOW = b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 GET = b"GET"
 
 
+def error_reply(node: bytes, fault: EdgeError, verdict: Verdict, member: bytes, *extra: Line) -> Reply:
+    """A short text, `Proxy-Status` with the type of the fault, `Cache-Status` with our `member`, and `extra` lines.
+
+    The detail is shown only where the fault is the client's: he never learns an origin's address.
+    """
+    shown = fault.detail if isinstance(fault, ClientFault) else None
+    phrase = _PHRASES.get(fault.status, "Error")
+    text = f"{fault.status} {phrase}\n" if shown is None else f"{fault.status} {phrase}: {shown}\n"
+    body = text.encode()
+    status = proxy_status(node, fault.proxy_status.encode(), None if shown is None else shown.encode())
+    lines = (_TEXT, _NO_STORE, (b"Cache-Status", member), (b"Proxy-Status", status), *extra)
+    return Reply(fault.status, phrase.encode(), Fields(lines), body, len(body), verdict)
+
+
 class FillSource:
     """The body of a fill as a source of spans. length: None = not known yet."""
 
@@ -305,23 +319,8 @@ class Replying:
 
         A client learns the type of the fault; its detail only where the fault is the client's.
         """
-        shown = fault.detail if isinstance(fault, ClientFault) else None
-        phrase = _PHRASES.get(fault.status, "Error")
-        text = f"{fault.status} {phrase}\n" if shown is None else f"{fault.status} {phrase}: {shown}\n"
-        body = text.encode()
         member = cache_status_member(self._name, fwd=fwd, detail=verdict.because or b"error")
-        lines: tuple[Line, ...] = (
-            _TEXT,
-            _NO_STORE,
-            (b"Cache-Status", member),
-            (
-                b"Proxy-Status",
-                proxy_status(
-                    self._name, fault.proxy_status.encode(), None if shown is None else shown.encode()
-                ),
-            ),
-        )
-        return Reply(fault.status, phrase.encode(), Fields(lines), body, len(body), verdict)
+        return error_reply(self._name, fault, verdict, member)
 
     # -- what all have in common --
 

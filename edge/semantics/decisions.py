@@ -5,7 +5,7 @@ Closed unions of frozen values; every consumer matches to the end (`assert_never
 
 from __future__ import annotations
 
-from edge.semantics.message import Fields, ResponseHead
+from edge.semantics.message import ResponseHead
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.stored import StoredResponse
 from edge.values import value
@@ -117,6 +117,3 @@ class Answer:
     length: int
     preambles: tuple[bytes, ...] = ()
     closing: bytes = b""
-
-
-NO_FIELDS = Fields()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.clock import SystemClock
-from edge.errors import StoreFault, UpstreamFault
+from edge.errors import StoreFault
 from edge.fill.fill import FillRoom
 from edge.fill.pool import OriginPool
 from edge.fill.resolver import Resolver, ResolverSettings
@@ -326,6 +326,3 @@ def _resolver_settings(settings: NodeSettings) -> ResolverSettings:
     return ResolverSettings(
         nameservers=tuple(map(str, said.nameservers)), min_ttl=said.min_ttl, max_ttl=said.max_ttl
     )
-
-
-__all__ = ["UpstreamFault", "Worker", "owner_of"]
