@@ -213,6 +213,26 @@ class StoreRules:
     """How long a key is remembered as uncacheable, so that its requests are not collapsed."""
 
 
+class OnLogLoss(Enum):
+    """What a node does that can no longer know of purges."""
+
+    REVALIDATE = "revalidate"
+    """Ask the origin before anything stored is used; stale-if-error counts."""
+    SERVE = "serve"
+    """Go on as if nothing were."""
+    REFUSE = "refuse"
+    """As REVALIDATE, and nothing stored is used where the origin does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRules:
+    """Consistency or availability, where the two cannot be had together."""
+
+    on_log_loss: OnLogLoss = OnLogLoss.REVALIDATE
+    log_loss_after: float = 15 * SECOND
+    """How long the log may be silent before that."""
+
+
 @dataclass(frozen=True, slots=True)
 class SiteRules:
     """Everything the edge needs to know of one site."""
@@ -227,6 +247,7 @@ class SiteRules:
     request: RequestRules = RequestRules()
     headers: HeaderRules = HeaderRules()
     store: StoreRules = StoreRules()
+    purge: PurgeRules = PurgeRules()
     max_request_body: int = 10 * GIB
     """Bytes; beyond it 413."""
     collapse: bool = True

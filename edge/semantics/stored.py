@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge.semantics.message import ResponseHead, UnixSeconds
+from edge.semantics.message import Authority, ResponseHead, UnixSeconds
 from edge.values import value
 
 
@@ -83,13 +83,30 @@ class Validators:
         return self.etag is not None or self.last_modified is not None
 
 
+@value(frozen=True, slots=True)
+class Selectors:
+    """What names one stored response, beside its key. path: of the canonical target, without the query."""
+
+    site: str
+    authority: Authority
+    path: bytes
+    tags: tuple[bytes, ...] = ()
+    """Each once, of every field that carries tags, cache groups too."""
+    groups: tuple[bytes, ...] = ()
+
+
+NOWHERE = Selectors("", Authority(b"http", b"", 80), b"")
+"""Of a response that no purge but that of everything names."""
+
+
 @value(frozen=True, slots=True, eq=False)
 class StoredResponse:
     """One stored response (one variant of one key). Compared by identity.
 
     head: as stored - hop-by-hop fields, fields named by Connection, no-cache="field" / private="field" members and Age
     removed. body_length: bytes of the whole body (0 for HEAD-only or bodiless statuses). body_id: a name of the body,
-    new for each fill, kept by freshening. fence: the purge position the content is known clean up to.
+    new for each fill, kept by freshening. fence: the purge position that its content is known to be clean up to
+    (edge.semantics.purge_table).
     """
 
     key: bytes
@@ -101,5 +118,5 @@ class StoredResponse:
     body_id: bytes
     request_authorized: bool = False
     fence: int = 0
-    selectors: tuple[bytes, ...] = ()
-    """Tags and other purge selectors, as edge.semantics.invalidation builds them."""
+    selectors: Selectors = NOWHERE
+    """What purges can name it by, as edge.semantics.selectors builds it."""

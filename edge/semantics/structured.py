@@ -103,6 +103,11 @@ def parse_list(value: bytes) -> tuple[Member, ...]:
 
 def parse_dictionary(value: bytes) -> dict[str, Member]:
     """The field as a dictionary, {} when it is empty; of a repeated key the last value counts. Raises NotStructured."""
+    return dict(parse_members(value))
+
+
+def parse_members(value: bytes) -> tuple[tuple[str, Member], ...]:
+    """The members of a dictionary in order, those of repeated keys too: for who must refuse these. Raises NotStructured."""
     return _whole(value, _dictionary)
 
 
@@ -161,14 +166,14 @@ def _list(cursor: _Cursor) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _dictionary(cursor: _Cursor) -> dict[str, Member]:
-    members: dict[str, Member] = {}
+def _dictionary(cursor: _Cursor) -> tuple[tuple[str, Member], ...]:
+    members: list[tuple[str, Member]] = []
     while not cursor.at_end:
         key = _key(cursor)
-        members[key] = _member(cursor) if cursor.take(b"=") else Item(True, _parameters(cursor))
+        members.append((key, _member(cursor) if cursor.take(b"=") else Item(True, _parameters(cursor))))
         if not _comma(cursor):
             break
-    return members
+    return tuple(members)
 
 
 def _comma(cursor: _Cursor) -> bool:

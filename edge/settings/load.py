@@ -112,6 +112,22 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
     yield from sorted(found for found in start.glob(str(path)) if found.is_file())
 
 
+def in_folder(settings: NodeSettings, folder: Path) -> NodeSettings:
+    """The files that settings name, meant from `folder`."""
+    nats = settings.nats
+    files = {
+        name: folder / said
+        for name in ("credentials", "nkey", "ca_file", "cert_file", "key_file", "server")
+        if (said := getattr(nats, name)) is not None
+    }
+    keys = settings.purge.keys
+    return replace(
+        settings,
+        nats=replace(nats, **files),
+        purge=settings.purge if keys is None else replace(settings.purge, keys=folder / keys),
+    )
+
+
 def _content(file: Path) -> bytes:
     """One byte more than is allowed, at most. OSError."""
     if file.exists() and not file.is_file():
@@ -176,6 +192,7 @@ class _Loading:
         if access is not None:
             target = access if isinstance(access, LogTarget) else folder / str(access)
             settings = replace(settings, log=replace(settings.log, access=target))
+        settings = in_folder(settings, folder)
         if self.on_this_machine:
             self._ask_machine(settings, document, said)
         sites = list(self._sites(settings, document, folder, overrides))

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 from edge.log import Form
-from edge.semantics.rules import GIB, HOUR, KIB, MIB
+from edge.semantics.rules import DAY, GIB, HOUR, KIB, MIB
 from edge.settings.sites import NO_SITES, SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -102,12 +102,74 @@ class ResolverSettings:
     max_ttl: float = HOUR
 
 
+class PurgeLogKind(Enum):
+    """Where purges are kept."""
+
+    NATS = "nats"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeSettings:
+    """The purge API and what it takes."""
+
+    log: PurgeLogKind = PurgeLogKind.NATS
+    listen: ListenAddress | None = None
+    """Beside the admin address; None = there only."""
+    keys: Path | None = None
+    """The key directory; None = keys/ in the data directory."""
+    allow: tuple[Network, ...] = ()
+    max_age: float = 300.0
+    skew: float = 30.0
+    rate: int = 5_000
+    """Selectors a second, by site and node."""
+    max_items: int = 1_000
+    max_body: int = MIB
+    max_wait: float = 60.0
+    keep: int = 200_000
+    """Selectors in the purge table of each process."""
+
+
+class Durability(Enum):
+    """Who sees to it that the log's servers fsync always."""
+
+    CHECKED = "checked"
+    TRUSTED = "trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSettings:
+    """Where the purge log is, and who we are there. Files: None = there is none."""
+
+    url: tuple[str, ...] = ()
+    """() = a server of our own."""
+    credentials: Path | None = None
+    nkey: Path | None = None
+    token: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    prefix: str = "perigee"
+    stream: str = "PERIGEE"
+    domain: str | None = None
+    replicas: int | None = None
+    """None = 1 for a server of our own, else 3."""
+    max_age: float = 7 * DAY
+    max_bytes: int = GIB
+    durability: Durability = Durability.CHECKED
+    monitor: tuple[str, ...] = ()
+    server: Path | None = None
+    """The program of a server of our own; None = it is looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """Everything a node is told."""
 
     name: str = "perigee"
     """In Cache-Status, Via, logs and metrics."""
+    region: str = "default"
+    """Where it is, for who waits for a purge in one region; may be empty of meaning in a network of one."""
     listen: tuple[ListenAddress, ...] = (ListenAddress("127.0.0.1", 8080),)
     admin: ListenAddress | None = ListenAddress("127.0.0.1", 8081)
     """None = no admin API."""
@@ -123,6 +185,8 @@ class NodeSettings:
     disk: DiskSettings = DiskSettings()
     log: LogSettings = LogSettings()
     resolver: ResolverSettings = ResolverSettings()
+    purge: PurgeSettings = PurgeSettings()
+    nats: NatsSettings = NatsSettings()
     site_files: tuple[str, ...] = ("sites/*.toml",)
     """Patterns, absolute or relative to the node file."""
     sites: SiteTable = field(default_factory=lambda: NO_SITES)

@@ -17,6 +17,7 @@ from edge.settings.limit_schema import LIMIT_ORDERS, LIMITS
 from edge.settings.log_format import NAMES, BadFormat, pieces
 from edge.settings.node import LogLevel, LogTarget, NodeSettings
 from edge.settings.problems import quoted, refused, shown
+from edge.settings.purge_schema import NATS, PURGE, PURGE_ORDERS, PURGE_TABLES
 from edge.settings.schema import Order, Schema, Setting
 
 _FORMATS = ("combined", "json")
@@ -68,6 +69,13 @@ _NODE = (
         Name(64),
         "name",
         "In Cache-Status, Via, logs and metrics; different for every node, so that loops are told from chains.",
+        restart=True,
+    ),
+    Setting(
+        "node.region",
+        Name(64),
+        "region",
+        "Where this node is, as in network.toml: a purge may wait for the nodes of one region.",
         restart=True,
     ),
     Setting(
@@ -208,7 +216,7 @@ _RESOLVER = (
 
 NODE: Schema[NodeSettings] = Schema(
     NodeSettings(),
-    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER),
+    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER, *PURGE, *NATS),
     tables={
         "": "Where the sites are.",
         "node": "What this node is.",
@@ -218,12 +226,14 @@ NODE: Schema[NodeSettings] = Schema(
         "disk": "The disk tier.",
         "log": "What is written down.",
         "resolver": "How the names of origins become addresses.",
+        **PURGE_TABLES,
     },
     orders=(
         *LIMIT_ORDERS,
         Order("memory.max_object", "memory.capacity"),
         Order("disk.inline", "disk.capacity"),
         Order("resolver.min_ttl", "resolver.max_ttl"),
+        *PURGE_ORDERS,
     ),
 )
 

@@ -28,6 +28,7 @@ from edge.settings.field_kinds import (
     Token,
 )
 from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Share, Size
+from edge.settings.purge_schema import SITE_PURGE
 from edge.settings.schema import Order, Schema, Setting
 
 YEAR = 365 * DAY
@@ -358,7 +359,7 @@ _ORIGIN = (
 
 SITE: Schema[SiteRules] = Schema(
     SiteRules(),
-    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN),
+    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PURGE),
     tables={
         "": "What the site is and where it comes from.",
         "ttl": "How long responses are fresh.",
@@ -374,6 +375,7 @@ SITE: Schema[SiteRules] = Schema(
         "timeouts": "Towards the origin.",
         "origin": "How the origin is spoken to.",
         "limits": "Sizes.",
+        "purge": "What happens where purges cannot be heard of.",
     },
     required={"hostnames": '["www.example.org"]', "origins": '["http://127.0.0.1:3000"]'},
     orders=(

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Final
 
-from edge.semantics.message import Fields, ResponseHead, UnixSeconds
-from edge.semantics.stored import Freshness, LifetimeSource, Nominated, StoredResponse, Validators
+from edge.semantics.message import Authority, Fields, ResponseHead, UnixSeconds
+from edge.semantics.stored import Freshness, LifetimeSource, Nominated, Selectors, StoredResponse, Validators
 
-VERSION: Final = 2
+VERSION: Final = 3
 _FIXED = struct.Struct("<BHBdddddddBQQ")
 _SIZE = struct.Struct("<I")
 _TIME = struct.Struct("<d")
@@ -28,6 +28,8 @@ LINE_BYTES: Final = 130
 """What a field line costs beyond its bytes and the index: three bytes objects and the pair, rounded up as allocated."""
 PART_BYTES: Final = 44
 """What a bytes object and its place in a tuple cost beyond its bytes."""
+SELECTORS_BYTES: Final = 320
+"""What `Selectors` costs beyond its path and tags: its objects, authority, host."""
 RESPONSE_BYTES: Final = 830
 """What a StoredResponse costs beyond its lines, parts and index: its objects and floats."""
 
@@ -66,7 +68,7 @@ def encode(stored: StoredResponse) -> bytes:
         _put(parts, value)
     _put_list(parts, [part for pair in stored.nominated for part in pair])
     _put_list(parts, [part for line in stored.head.fields.lines for part in line])
-    _put_list(parts, stored.selectors)
+    _put_selectors(parts, stored.selectors)
     return b"".join(parts)
 
 
@@ -82,6 +84,20 @@ def _put_list(parts: list[bytes], values: Sequence[bytes | None]) -> None:
     parts.append(_SIZE.pack(len(values)))
     for value in values:
         _put(parts, value)
+
+
+def _put_selectors(parts: list[bytes], selectors: Selectors) -> None:
+    authority = selectors.authority
+    for value in (
+        selectors.site.encode(),
+        authority.scheme,
+        authority.host,
+        b"%d" % authority.port,
+        selectors.path,
+    ):
+        _put(parts, value)
+    _put_list(parts, selectors.tags)
+    _put_list(parts, selectors.groups)
 
 
 class _Cursor:
@@ -138,7 +154,8 @@ def decode(data: bytes) -> StoredResponse:
     cursor = _Cursor(data, _FIXED.size)
     key, body_id, reason = cursor.value(), cursor.value(), cursor.value()
     etag, last_modified, modified_at = cursor.optional(), cursor.optional(), cursor.optional()
-    nominated, lines, selectors = cursor.many(), cursor.many(), cursor.many()
+    nominated, lines = cursor.many(), cursor.many()
+    selectors = _selectors(cursor)
     cursor.end()
     return StoredResponse(
         key=key,
@@ -150,8 +167,16 @@ def decode(data: bytes) -> StoredResponse:
         body_id=body_id,
         request_authorized=bool(marks & 4),
         fence=fence,
-        selectors=tuple(_present(value) for value in selectors),
+        selectors=selectors,
     )
+
+
+def _selectors(cursor: _Cursor) -> Selectors:
+    site, scheme, host, port, path = (cursor.value() for _ in range(5))
+    tags, groups = (tuple(_present(value) for value in cursor.many()) for _ in range(2))
+    if not port.isdigit() or len(port) > 5:
+        raise ValueError("not a port")
+    return Selectors(site.decode(), Authority(scheme, host, int(port)), path, tags, groups)
 
 
 def _freshness(times: list[float], marks: int) -> Freshness:
@@ -212,7 +237,10 @@ def resident_bytes(stored: StoredResponse) -> int:
     lines = stored.head.fields.lines
     fields = sum(2 * len(name) + len(value) + LINE_BYTES for name, value in lines)
     nominated = sum(len(name) + len(value or b"") + 3 * PART_BYTES for name, value in stored.nominated)
-    selectors = sum(len(selector) + PART_BYTES for selector in stored.selectors)
+    named = stored.selectors
+    selectors = (
+        SELECTORS_BYTES + len(named.path) + sum(len(tag) + PART_BYTES for tag in (*named.tags, *named.groups))
+    )
     validators = len(stored.validators.etag or b"") + len(stored.validators.last_modified or b"")
     parts = len(stored.key) + len(stored.body_id) + validators
     return RESPONSE_BYTES + fields + _index_bytes(len(lines)) + nominated + selectors + parts

@@ -1,0 +1,350 @@
+"""The purge table: which stored content is known to be clean, and up to which order. PURE. DESIGN section 4.
+
+Owns: `PurgeTable` and the one predicate. Positions are integers: the local number of a history times 2^48, plus the
+sequence number in the log, so that all that is known of an older history lies below all that is known of a newer one.
+
+A node *vouches* for content with fence f up to `need` iff it knows no order after f that names the content, and
+max(f, applied) >= need. What lies below the floor it cannot speak for. Rules:
+* orders are applied in the log's order, each exactly once; ticks only advance the position;
+* content that was found clean is clean up to `applied`: the caller may keep that number and ask again only when `latest`
+  has moved past it - a hit costs one comparison of integers;
+* an order is kept until it is retired; then the floor rises to it: what lies below was never looked at since, and is
+  validated rather than trusted;
+* an order for a URL is kept as a URL, and looked up by the key that the site's rules make of it (`keys_of`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar, assert_never
+
+from edge.semantics.key import matches
+from edge.semantics.message import Authority, Fields, RequestHead
+from edge.semantics.purge_order import PurgeOrder
+from edge.semantics.rules import VaryRules
+from edge.semantics.selectors import (
+    Everything,
+    Group,
+    Host,
+    Prefix,
+    Selector,
+    Site,
+    Tag,
+    Uri,
+    Variant,
+    prefixes_of,
+)
+from edge.semantics.stored import Selectors, StoredResponse
+from edge.values import value
+
+K = TypeVar("K")
+
+HISTORY_BITS = 48
+"""Sequence numbers of one history: at a thousand orders a second, nine thousand years."""
+
+MAX_VARIANT_ORDERS = 64
+"""Variants of one URI that can be named one by one; one more names all of them."""
+
+
+class Standing(Enum):
+    """What the table says of stored content."""
+
+    VOUCHED = "vouched"
+    SOFT = "soft"
+    """A soft order names it: stale."""
+    HARD = "hard"
+    """A hard order names it: gone."""
+    UNKNOWN = "unknown"
+    """Older than what this node can speak for: to be validated."""
+
+
+@value(frozen=True, slots=True)
+class Verdict:
+    """since: for SOFT, the unix seconds since which it is stale; else 0."""
+
+    standing: Standing
+    since: float = 0.0
+
+
+_VOUCHED, _HARD, _UNKNOWN = Verdict(Standing.VOUCHED), Verdict(Standing.HARD), Verdict(Standing.UNKNOWN)
+
+
+@dataclass(slots=True)
+class Mark:
+    """The newest orders that name one thing. Positions, 0 = none."""
+
+    hard: int = 0
+    soft: int = 0
+    soft_at: float = 0.0
+
+    def put(self, position: int, order: PurgeOrder) -> None:
+        """One more order."""
+        if order.soft:
+            self.soft, self.soft_at = position, order.at
+        else:
+            self.hard = position
+
+
+@value(frozen=True, slots=True)
+class _OfVariant:
+    fields: Fields
+    position: int
+    soft: bool
+    at: float
+
+
+@value(frozen=True, slots=True)
+class Applied:
+    """An order and where it stands."""
+
+    position: int
+    order: PurgeOrder
+
+
+KeysOf = Callable[[Uri], tuple[bytes, ...]]
+"""The primary keys that a URL has under the sites' rules as they are now."""
+
+
+@dataclass(slots=True)
+class PurgeTable:
+    """The table of one process. max_items: selectors kept; beyond it the oldest orders are retired."""
+
+    keys_of: KeysOf
+    max_items: int = 200_000
+    applied: int = 0
+    """Position of the last message read."""
+    floor: int = 0
+    latest: int = 0
+    """Position of the last order, or of the floor where that came later."""
+    items: int = 0
+    orders: deque[Applied] = field(default_factory=deque)
+    """Those kept, oldest first."""
+    _everything: Mark = field(default_factory=Mark)
+    _sites: dict[str, Mark] = field(default_factory=dict)
+    _hosts: dict[bytes, Mark] = field(default_factory=dict)
+    _prefixes: dict[bytes, dict[bytes, Mark]] = field(default_factory=dict)
+    _tags: dict[tuple[str, bytes], Mark] = field(default_factory=dict)
+    _groups: dict[tuple[Authority, bytes], Mark] = field(default_factory=dict)
+    _uris: dict[bytes, Mark] = field(default_factory=dict)
+    _variants: dict[bytes, list[_OfVariant]] = field(default_factory=dict)
+
+    # -- reading the log --
+
+    def apply(self, order: PurgeOrder, position: int) -> None:
+        """The purge is in force when this returns. position: the next one."""
+        self.advance(position)
+        self.orders.append(Applied(position, order))
+        self.items += len(order.items)
+        self._mark(order, position)
+        self.latest = position
+        while self.items > self.max_items:
+            self._retire_oldest()
+
+    def advance(self, position: int) -> None:
+        """A message that orders nothing (or nothing that could be read) was read at the next position."""
+        assert position == self.applied + 1, f"a hole in the log: {position} after {self.applied}"
+        self.applied = position
+
+    def begin(self, position: int) -> None:
+        """Know nothing of what is older than `position`, and go on from there: another history, or a hole in this one."""
+        assert position >= self.applied, f"back to {position} from {self.applied}"
+        self.orders.clear()
+        self.items = 0
+        self._clear()
+        self.applied = self.floor = self.latest = position
+
+    def restore(self, applied: int, floor: int, orders: Iterable[Applied]) -> None:
+        """As it was: the position read up to, the floor, and the orders kept, in order. For an empty table."""
+        assert not self.applied, "restored twice"
+        for each in orders:
+            assert self.latest < each.position <= applied, f"{each.position} is out of order"
+            self.orders.append(each)
+            self.items += len(each.order.items)
+            self._mark(each.order, each.position)
+            self.latest = each.position
+        self.applied, self.floor, self.latest = applied, floor, max(self.latest, floor)
+
+    def retire(self, before: float) -> int:
+        """Let go of orders accepted before that time (unix seconds); how many. The floor rises to the last of them."""
+        count = 0
+        while self.orders and self.orders[0].order.at < before:
+            self._retire_oldest()
+            count += 1
+        return count
+
+    def rekey(self) -> None:
+        """The sites' rules have changed: find the keys of all URLs anew."""
+        self._uris.clear()
+        self._variants.clear()
+        for each in self.orders:
+            for item in each.order.items:
+                if isinstance(item, Uri | Variant):
+                    self._mark_item(item, each.order, each.position)
+
+    # -- the predicate --
+
+    def standing(self, stored: StoredResponse, clean: int, need: int, vary: VaryRules) -> Verdict:
+        """What is known of `stored`. clean: up to where it was found clean, at least its fence. need: what the asker needs.
+
+        HARD before SOFT before UNKNOWN before VOUCHED. vary: the site's, for orders that name one variant.
+        """
+        soft, since = 0, 0.0
+        for mark in self._marks_of(stored.key, stored.selectors):
+            if mark.hard > clean:
+                return _HARD
+            if mark.soft > max(clean, soft):
+                soft, since = mark.soft, mark.soft_at
+        for each in self._variants.get(stored.key, ()):
+            if each.position > clean and _is_of(stored, each.fields, vary):
+                if not each.soft:
+                    return _HARD
+                if each.position > soft:
+                    soft, since = each.position, each.at
+        if clean < self.floor or max(clean, self.applied) < need:
+            return _UNKNOWN
+        return Verdict(Standing.SOFT, since) if soft else _VOUCHED
+
+    def vouches_unseen(self, key: bytes, selectors: Selectors, fence: int, need: int) -> bool:
+        """Whether content of which only the request is known (no tags, no variant) may turn out to be vouched for.
+
+        For joining a fill under way: what it brings is looked at again when its head is there.
+        """
+        if fence < self.floor or max(fence, self.applied) < need:
+            return False
+        if self.latest <= fence:
+            return True
+        return all(mark.hard <= fence and mark.soft <= fence for mark in self._marks_of(key, selectors))
+
+    def _marks_of(self, key: bytes, selectors: Selectors) -> Iterator[Mark]:
+        yield self._everything
+        mark = self._uris.get(key)
+        if mark is not None:
+            yield mark
+        mark = self._sites.get(selectors.site)
+        if mark is not None:
+            yield mark
+        host = selectors.authority.host
+        mark = self._hosts.get(host)
+        if mark is not None:
+            yield mark
+        prefixes = self._prefixes.get(host)
+        if prefixes:
+            for path in prefixes_of(selectors.path):
+                mark = prefixes.get(path)
+                if mark is not None:
+                    yield mark
+        if self._tags:
+            for tag in selectors.tags:
+                mark = self._tags.get((selectors.site, tag))
+                if mark is not None:
+                    yield mark
+        if self._groups:
+            for group in selectors.groups:
+                mark = self._groups.get((selectors.authority, group))
+                if mark is not None:
+                    yield mark
+
+    # -- marks --
+
+    def _mark(self, order: PurgeOrder, position: int) -> None:
+        for item in order.items:
+            self._mark_item(item, order, position)
+
+    def _mark_item(self, item: Selector, order: PurgeOrder, position: int) -> None:
+        match item:
+            case Uri():
+                for key in self.keys_of(item):
+                    self._uris.setdefault(key, Mark()).put(position, order)
+            case Variant(uri, fields):
+                self._mark_variant(uri, Fields(fields), order, position)
+            case Tag(site, tag):
+                self._tags.setdefault((site, tag), Mark()).put(position, order)
+            case Group(authority, group):
+                self._groups.setdefault((authority, group), Mark()).put(position, order)
+            case Prefix(host, path):
+                self._prefixes.setdefault(host, {}).setdefault(path, Mark()).put(position, order)
+            case Host(host):
+                self._hosts.setdefault(host, Mark()).put(position, order)
+            case Site(site):
+                self._sites.setdefault(site, Mark()).put(position, order)
+            case Everything():
+                self._everything.put(position, order)
+            case _ as never:
+                assert_never(never)
+
+    def _mark_variant(self, uri: Uri, fields: Fields, order: PurgeOrder, position: int) -> None:
+        for key in self.keys_of(uri):
+            named = self._variants.setdefault(key, [])
+            if len(named) < MAX_VARIANT_ORDERS:
+                named.append(_OfVariant(fields, position, order.soft, order.at))
+            else:
+                self._uris.setdefault(key, Mark()).put(position, order)
+
+    def _retire_oldest(self) -> None:
+        gone = self.orders.popleft()
+        self.items -= len(gone.order.items)
+        self.floor = max(self.floor, gone.position)
+        self.latest = max(self.latest, self.floor)
+        for item in gone.order.items:
+            self._unmark(item)
+
+    def _unmark(self, item: Selector) -> None:
+        """Forget what only orders at or below the floor say."""
+        match item:
+            case Uri():
+                for key in self.keys_of(item):
+                    _drop(self._uris, key, self.floor)
+            case Variant(uri):
+                for key in self.keys_of(uri):
+                    left = [each for each in self._variants.get(key, ()) if each.position > self.floor]
+                    if left:
+                        self._variants[key] = left
+                    else:
+                        self._variants.pop(key, None)
+                    _drop(self._uris, key, self.floor)
+            case Tag(site, tag):
+                _drop(self._tags, (site, tag), self.floor)
+            case Group(authority, group):
+                _drop(self._groups, (authority, group), self.floor)
+            case Prefix(host, path):
+                prefixes = self._prefixes.get(host)
+                if prefixes is not None:
+                    _drop(prefixes, path, self.floor)
+                    if not prefixes:
+                        del self._prefixes[host]
+            case Host(host):
+                _drop(self._hosts, host, self.floor)
+            case Site(site):
+                _drop(self._sites, site, self.floor)
+            case Everything():
+                pass
+            case _ as never:
+                assert_never(never)
+
+    def _clear(self) -> None:
+        self._everything = Mark()
+        for table in (
+            self._sites,
+            self._hosts,
+            self._prefixes,
+            self._tags,
+            self._groups,
+            self._uris,
+            self._variants,
+        ):
+            table.clear()
+
+
+def _drop(table: dict[K, Mark], key: K, floor: int) -> None:
+    mark = table.get(key)
+    if mark is not None and mark.hard <= floor and mark.soft <= floor:
+        del table[key]
+
+
+def _is_of(stored: StoredResponse, fields: Fields, vary: VaryRules) -> bool:
+    """Whether a request with these fields would get this variant."""
+    request = RequestHead(b"GET", stored.selectors.authority, b"/", fields)
+    return matches(stored.nominated, request, vary, stored.head.fields.get(b"content-language"))
