@@ -20,6 +20,7 @@ class Measures:
         self._stores(self.registry)
         self._fills(self.registry)
         self._upstream(self.registry)
+        self._signatures(self.registry)
         self._process(self.registry)
 
     def _requests(self, registry: Registry) -> None:
@@ -170,6 +171,27 @@ class Measures:
             "perigee_name_lookups_total",
             unit="lookups",
             help="Origin names resolved; outcome: answered, cached, failed, timed-out, prohibited.",
+            labels=("outcome",),
+        )
+
+    def _signatures(self, registry: Registry) -> None:
+        self.signatures = registry.counter(
+            "perigee_signatures_total",
+            unit="requests",
+            help="Requests whose signature was looked at; verdict: verified, or what is wrong with it.",
+            labels=("verdict",),
+        )
+        self.keys = registry.gauge(
+            "perigee_keys",
+            unit="keys",
+            help="Keys of those who may purge, as they are in force; state: active or revoked.",
+            labels=("state",),
+            merge=Merge.MAX,
+        )
+        self.key_reloads = registry.counter(
+            "perigee_key_reloads_total",
+            unit="reloads",
+            help="Keys read again; outcome: taken, or refused (the old ones stay in force).",
             labels=("outcome",),
         )
 
