@@ -1,4 +1,4 @@
-"""`perigee check`: everything that is wrong with node files and their sites, or with site files, at once.
+"""`perigee check`: everything that is wrong with node files and their sites, site files, or network files, at once.
 
 Owns: the print-out. Exit code 0 when there is nothing to put right, 1 otherwise.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import assert_never
 
-from edge.settings.load import Checked, check_file
+from edge.settings.load import Checked, FileKind, check_file
 from edge.settings.problems import Problem
 
 
@@ -34,8 +35,7 @@ def _as_json(checked: list[Checked], problems: tuple[Problem, ...]) -> dict[str,
     return {
         "ok": not problems,
         "files": [
-            {"file": str(one.file), "kind": "node" if one.is_node else "site", "sites": list(one.sites)}
-            for one in checked
+            {"file": str(one.file), "kind": one.kind.value, "sites": list(one.sites)} for one in checked
         ],
         "problems": [
             {
@@ -52,4 +52,13 @@ def _as_json(checked: list[Checked], problems: tuple[Problem, ...]) -> dict[str,
 
 def _sound(one: Checked) -> str:
     sites = ", ".join(one.sites)
-    return f"{one.file}: sound; {'node with ' if one.is_node else ''}{'sites' if one.is_node else 'site'} {sites}"
+    match one.kind:
+        case FileKind.NODE:
+            what = "node with sites"
+        case FileKind.SITE:
+            what = "site"
+        case FileKind.NETWORK:
+            what = "network that routes"
+        case _:
+            assert_never(one.kind)
+    return f"{one.file}: sound; {what} {sites or 'nothing'}"

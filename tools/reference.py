@@ -11,6 +11,8 @@ from typing import Any
 
 from edge.measures import Measures
 from edge.semantics.reasons import SENTENCE, Because
+from edge.settings.dns_schema import RECORD, ZONE
+from edge.settings.network_schema import NETWORK, NETWORK_NODE, POP, REGION, ROUTE
 from edge.settings.node_schema import NODE
 from edge.settings.schema import Schema, Setting
 from edge.settings.site_schema import SITE
@@ -78,7 +80,29 @@ def settings() -> str:
     return _page("Settings", "edge/settings/node_schema.py and edge/settings/site_schema.py", about, body)
 
 
+def network() -> str:
+    """Every setting of a network file."""
+    about = (
+        "A network file (see `config/network.toml`) says where the POPs and nodes of a network are, how the clients of each\n"
+        "site are led to them and its misses to the origin, and what the DNS server does. Forms of values are those of\n"
+        "[settings](settings.md). `[[name]]` is written once for each element. `perigee check FILE` says everything that is\n"
+        "wrong: names that are not there, misses that would go in a circle, nodes that nothing leads to."
+    )
+    arrays: dict[str, Schema[Any]] = {
+        "region": REGION,
+        "pop": POP,
+        "node": NETWORK_NODE,
+        "route": ROUTE,
+        "zone": ZONE,
+        "zone.record": RECORD,
+    }
+    parts = [_settings_of(f"`[[{name}]]`", schema) for name, schema in arrays.items()]
+    source = "edge/settings/network_schema.py and edge/settings/dns_schema.py"
+    return _page("Network settings", source, about, "\n".join([*parts, _settings_of("The network", NETWORK)]))
+
+
 def _settings_of(title: str, schema: Schema[Any]) -> str:
+    one = tuple(schema.tables) == ("",)  # an element of an array: its title is its table
     parts: list[str] = []
     for name, about in schema.tables.items():
         held = [setting for path, setting in schema.settings.items() if path.rpartition(".")[0] == name]
@@ -86,7 +110,8 @@ def _settings_of(title: str, schema: Schema[Any]) -> str:
             rows = [_setting_row(schema, setting) for setting in held]
             head = ("setting", "default", "allowed", "changes", "meaning")
             where = f"`[{name}]`" if name else "At the top"
-            parts.append(f"### {where}\n\n{about}\n\n{table(head, rows)}")
+            heading = "" if one else f"### {where}\n\n"
+            parts.append(f"{heading}{about}\n\n{table(head, rows)}")
     return f"## {title}\n\n" + "\n".join(parts)
 
 
@@ -102,6 +127,7 @@ def _setting_row(schema: Schema[Any], setting: Setting) -> tuple[str, ...]:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics,
+    "network.md": network,
     "reasons.md": reasons,
     "settings.md": settings,
 }

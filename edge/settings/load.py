@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from glob import has_magic
 from itertools import islice
 from pathlib import Path
 
 from edge.settings.document import MAX_FILE_BYTES, Document, Written, names_at_top, parse, read_table
 from edge.settings.machine import fault_of_access_log, fault_of_ca_file, fault_of_data_dir
+from edge.settings.network_file import check_network, is_network
 from edge.settings.node import LogTarget, NodeSettings, Overrides
 from edge.settings.node_schema import NODE, SITE_ARRAY
 from edge.settings.problems import Fault, Problem, Refused, SettingsFault, shown
@@ -62,29 +64,39 @@ def from_origin(
     return loading.result(loading.node(None, Document("", {}, {}), replace(overrides, origin=url)))
 
 
+class FileKind(Enum):
+    """What a file is, by the names at its top; the word in `perigee check --json`."""
+
+    NODE = "node"
+    SITE = "site"
+    NETWORK = "network"
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found in a file. sites: the names of its sites, as far as they could be read."""
+    """What was found in a file. sites: the names of the sites it has or routes, as far as they could be read."""
 
     file: Path
-    is_node: bool
-    """False: it is a site file."""
+    kind: FileKind
     sites: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
 def check_file(file: Path, *, env: Mapping[str, str] | None = None, on_this_machine: bool = False) -> Checked:
-    """Every problem of a node file with its sites, or of a site file by itself."""
+    """Every problem of a node file with its sites, of a site file by itself, or of a network file."""
     loading = _Loading(os.environ if env is None else env, on_this_machine)  # noqa: TID251  # settings come from here
     document = loading.document(file)
-    is_node = True
+    kind = FileKind.NODE
+    if document is not None and is_network(document.table):
+        network, problems = check_network(file, env=loading.env)
+        return Checked(file, FileKind.NETWORK, tuple(route.name for route in network.routes), problems)
     if document is not None:
-        is_node = names_at_top(document.table, SITE) <= names_at_top(document.table, NODE)
-        if is_node:
+        if names_at_top(document.table, SITE) <= names_at_top(document.table, NODE):
             loading.node(file, document, NOTHING_SAID)
         else:
+            kind = FileKind.SITE
             loading.site(document, document.table, (), file.parent)
-    return Checked(file, is_node, tuple(loading.sites), loading.sorted())
+    return Checked(file, kind, tuple(loading.sites), loading.sorted())
 
 
 def site_files(settings: NodeSettings) -> tuple[Path, ...]:

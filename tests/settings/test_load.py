@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.log import Form
 from edge.semantics.rules import OriginAddress, SiteRules
-from edge.settings.load import check_file, from_origin, load_node, site_files
+from edge.settings.load import Checked, FileKind, check_file, from_origin, load_node, site_files
 from edge.settings.node import ListenAddress, LogLevel, LogTarget, NodeSettings, Overrides
 from edge.settings.problems import SettingsFault
 
@@ -231,18 +231,21 @@ def test_a_start_makes_the_data_folder(node: Path):
 
 def test_a_file_is_checked_as_what_it_is(node: Path):
     site = node.parent / "sites" / "a.toml"
-    assert (check_file(node).is_node, check_file(node).sites, check_file(node).problems) == (True, ("a",), ())
-    assert (check_file(site).is_node, check_file(site).sites, check_file(site).problems) == (
-        False,
-        ("a",),
-        (),
+    assert check_file(node) == Checked(node, FileKind.NODE, ("a",), ())
+    assert check_file(site) == Checked(site, FileKind.SITE, ("a",), ())
+    network = node.parent / "network.toml"
+    network.write_text("[geo]\nreload = 3")
+    checked = check_file(network)
+    assert (checked.kind, [problem.setting for problem in checked.problems]) == (
+        FileKind.NETWORK,
+        ["geo.reload"],
     )
     site.write_text("hostnames = 3")
     assert [problem.setting for problem in check_file(site).problems] == ["hostnames", ""]
     assert [problem.file for problem in check_file(node).problems] == [str(site), str(site)]
 
 
-@pytest.mark.parametrize("file", ["config/edge.toml", "config/sites/example.toml"])
+@pytest.mark.parametrize("file", ["config/edge.toml", "config/sites/example.toml", "config/network.toml"])
 def test_every_line_of_the_examples_is_true(file: str):
     assert check_file(ROOT / file, env={}).problems == ()
 

@@ -44,10 +44,11 @@ def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_sound_files_are_named_with_their_sites(capsys: pytest.CaptureFixture[str]):
-    assert run(CONFIG / "edge.toml", CONFIG / "sites" / "example.toml") == 0
+    assert run(CONFIG / "edge.toml", CONFIG / "sites" / "example.toml", CONFIG / "network.toml") == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{CONFIG / 'edge.toml'}: sound; node with sites example",
         f"{CONFIG / 'sites' / 'example.toml'}: sound; site example",
+        f"{CONFIG / 'network.toml'}: sound; network that routes shop",
     ]
 
 
