@@ -100,7 +100,8 @@ class Fetching:
         lease = self._room.table.lead_if_idle(
             asked.key,
             _variant(asked, (stored,)),
-            need=0,
+            fence=0,
+            vouches=lambda _fence: True,
             now=self._clock.mono(),
             patience=_patience(asked.rules),
         )
@@ -120,7 +121,8 @@ class Fetching:
         return self._room.table.join(
             asked.key,
             _variant(asked, candidates),
-            need=0,
+            fence=0,
+            vouches=lambda _fence: True,
             now=self._clock.mono(),
             patience=_patience(asked.rules),
         )

@@ -5,10 +5,11 @@ uncacheable. Knows nothing of sockets, bodies or tasks: `fill` on a lease is the
 
 Rules:
 * A lease ends exactly once; the first outcome counts (`settle`), later calls change nothing.
-* A lease can be joined while its outcome may still serve the joiner: not once it is tainted (an invalidation or a
-  purge came after its request went out), not when its fence lies below what the joiner needs, not when its head is
-  overdue, not beyond the bound on followers. A lease that can't be joined is replaced; it lives on for those
-  already aboard, and can still be tainted until its owner settles it.
+* A lease can be joined while its outcome may still serve the joiner: not once it is tainted (an invalidation came after
+  its request went out), not when the joiner's node does not vouch for its fence up to what the joiner needs, not when
+  its head is overdue, not beyond the bound on followers. A lease that can't be joined is replaced; it lives on for
+  those already aboard, and can still be tainted until its owner settles it.
+* A lease's fence is what it was opened with until its request is really sent, and is raised then (`stamp`).
 * UNCACHEABLE is remembered for a while: its requests are not collapsed, or they would queue behind each other
   (Varnish: hit-for-miss; Pingora: cacheability predictor).
 
@@ -18,6 +19,7 @@ DESIGN section 3. groupcache leaves a key stuck when its leader panics: here the
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -43,7 +45,7 @@ class Outcome(Enum):
 
 @dataclass(slots=True, eq=False)
 class Lease(Generic[F]):
-    """The right and the duty to fetch one key. fence: purge position stamped when the request was sent."""
+    """The right and the duty to fetch one key. fence: the purge position that what it brings is clean up to."""
 
     key: bytes
     variant: bytes
@@ -81,6 +83,10 @@ class Alone:
 
 Joined = Lead[F] | Follow[F] | Alone
 
+Vouches = Callable[[int], bool]
+"""Whether the joiner's node vouches for a fence up to the joiner's need, by what is known of the request
+(edge.semantics.purge_table.PurgeTable.vouches_unseen)."""
+
 
 @dataclass(slots=True)
 class FillTable(Generic[F]):
@@ -95,26 +101,46 @@ class FillTable(Generic[F]):
     _uncacheable: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
     _number: int = 0
 
-    def join(self, key: bytes, variant: bytes, *, need: int, now: float, patience: float) -> Joined[F]:
-        """Lead, follow, or go alone. need: lowest fence that serves the caller. patience: seconds to the head."""
+    def join(
+        self,
+        key: bytes,
+        variant: bytes,
+        *,
+        fence: int,
+        vouches: Vouches,
+        now: float,
+        patience: float,
+    ) -> Joined[F]:
+        """Lead, follow, or go alone.
+
+        fence: of a lease that this opens, max(applied, need). vouches: for whom it does not hold, a lease is none.
+        patience: seconds to the head.
+        """
         if self.is_remembered(key, now):
             return Alone(remembered=True)
         held = self._leases.get(key, {}).get(variant)
-        if held is not None and self._is_joinable(held, need, now):
+        if held is not None and self._is_joinable(held, vouches, now):
             if held.followers >= self.max_followers:
                 return Alone(remembered=False)
             held.followers += 1
             return Follow(held)
-        return Lead(self._open(key, variant, need, now + patience))
+        return Lead(self._open(key, variant, fence, now + patience))
 
     def lead_if_idle(
-        self, key: bytes, variant: bytes, *, need: int, now: float, patience: float
+        self,
+        key: bytes,
+        variant: bytes,
+        *,
+        fence: int,
+        vouches: Vouches,
+        now: float,
+        patience: float,
     ) -> Lease[F] | None:
-        """A lease for a background refresh, None when one is under way already."""
+        """A lease for a background refresh, None when one that would do is under way already."""
         held = self._leases.get(key, {}).get(variant)
-        if held is not None and self._is_joinable(held, need, now):
+        if held is not None and self._is_joinable(held, vouches, now):
             return None
-        return self._open(key, variant, need, now + patience)
+        return self._open(key, variant, fence, now + patience)
 
     def lead_alone(self, key: bytes, *, fence: int) -> Lease[F]:
         """A lease that nobody can join, for who goes alone: an invalidation must reach what he may store, too."""
@@ -123,6 +149,10 @@ class FillTable(Generic[F]):
         self._running.setdefault(key, set()).add(lease)
         return lease
 
+    def stamp(self, lease: Lease[F], fence: int) -> None:
+        """Its request is sent now. fence: max(applied, need) as of now; the lease's never falls."""
+        lease.fence = max(lease.fence, fence)
+
     def _open(self, key: bytes, variant: bytes, fence: int, head_due: float) -> Lease[F]:
         self._number += 1
         lease: Lease[F] = Lease(key, variant, self._number, fence, head_due)
@@ -130,8 +160,8 @@ class FillTable(Generic[F]):
         self._running.setdefault(key, set()).add(lease)
         return lease
 
-    def _is_joinable(self, lease: Lease[F], need: int, now: float) -> bool:
-        if lease.tainted or lease.fence < need:
+    def _is_joinable(self, lease: Lease[F], vouches: Vouches, now: float) -> bool:
+        if lease.tainted or not vouches(lease.fence):
             return False
         if not lease.has_head and now > lease.head_due:
             self._end(lease, Outcome.TIMED_OUT)

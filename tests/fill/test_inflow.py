@@ -46,7 +46,9 @@ async def test_a_body_is_read_while_it_comes_and_stored_when_it_is_whole(length:
     coming.feed(b"abc")
     assert await reader.read() == b"abc"
     assert bench.held() == []
-    assert bench.table.join(KEY, b"", need=0, now=1e9, patience=0.0) == Follow(lease)
+    assert bench.table.join(KEY, b"", fence=0, vouches=lambda _fence: True, now=1e9, patience=0.0) == Follow(
+        lease
+    )
     coming.feed(b"def")
     coming.reader.end()
     assert await rest_of(reader) == b"def"
@@ -171,7 +173,9 @@ async def test_a_body_whose_beginning_is_gone_can_not_be_joined_and_the_next_one
         coming.feed(bytes(WINDOW))
         await reader.read()
     await turns(lambda: not found.body.reaches(0))
-    joined = bench.table.join(KEY, b"", need=0, now=bench.clock.mono(), patience=5.0)
+    joined = bench.table.join(
+        KEY, b"", fence=0, vouches=lambda _fence: True, now=bench.clock.mono(), patience=5.0
+    )
     assert isinstance(joined, Lead)
     assert lease.outcome is None
     bench.table.taint(KEY)

@@ -14,7 +14,10 @@ PATIENCE = 10.0
 def join(
     table: FillTable[str], key: bytes = KEY, variant: bytes = PLAIN, *, need: int = 0, now: float = 0.0
 ) -> Joined[str]:
-    return table.join(key, variant, need=need, now=now, patience=PATIENCE)
+    """As by a node that vouches for just what it needs."""
+    return table.join(
+        key, variant, fence=need, vouches=lambda fence: fence >= need, now=now, patience=PATIENCE
+    )
 
 
 def lead(
@@ -26,7 +29,9 @@ def lead(
 
 
 def refresh(table: FillTable[str], *, need: int = 0, now: float = 0.0) -> Lease[str] | None:
-    return table.lead_if_idle(KEY, PLAIN, need=need, now=now, patience=PATIENCE)
+    return table.lead_if_idle(
+        KEY, PLAIN, fence=need, vouches=lambda fence: fence >= need, now=now, patience=PATIENCE
+    )
 
 
 def test_the_first_leads_and_all_others_follow_it():
@@ -107,7 +112,7 @@ def test_followers_may_leave_after_the_end():
 # -- what can't be joined --
 
 
-def test_a_fill_whose_fence_is_below_what_the_joiner_needs_is_replaced():
+def test_a_fill_whose_fence_is_not_vouched_for_is_replaced():
     table = FillTable[str]()
     old = lead(table, need=4)
     assert join(table, need=4) == join(table, need=3) == Follow(old)
@@ -115,6 +120,47 @@ def test_a_fill_whose_fence_is_below_what_the_joiner_needs_is_replaced():
     assert new.fence == 5
     assert join(table, need=3) == Follow(new)
     assert old.outcome is None
+
+
+def test_what_is_vouched_for_is_the_fence_that_the_lease_has_now_and_not_what_the_joiner_would_open_it_with():
+    table = FillTable[str]()
+    asked: list[int] = []
+
+    def vouches(fence: int) -> bool:
+        asked.append(fence)
+        return True
+
+    lease = lead(table, need=2)
+    table.stamp(lease, 4)
+    for joined in (
+        table.join(KEY, PLAIN, fence=9, vouches=vouches, now=0.0, patience=PATIENCE),
+        table.lead_if_idle(KEY, PLAIN, fence=9, vouches=vouches, now=0.0, patience=PATIENCE),
+    ):
+        assert joined in (Follow(lease), None)
+    assert asked == [4, 4]
+    assert lease.fence == 4
+
+
+def test_a_fence_is_raised_when_the_request_is_sent_and_never_falls():
+    table = FillTable[str]()
+    lease = lead(table, need=2)
+    alone = table.lead_alone(KEY, fence=2)
+    for each in (lease, alone):
+        table.stamp(each, 5)
+        assert each.fence == 5
+        table.stamp(each, 3)
+        assert each.fence == 5
+    assert join(table, need=5) == Follow(lease)
+
+
+def test_a_refresh_that_is_not_vouched_for_is_replaced_by_another():
+    table = FillTable[str]()
+    old = lead(table, need=1)
+    assert refresh(table, need=1) is None
+    new = refresh(table, need=2)
+    assert new is not None
+    assert (old.fence, new.fence) == (1, 2)
+    assert join(table, need=2) == Follow(new)
 
 
 def test_a_replaced_lease_that_ends_does_not_take_its_successor_away():

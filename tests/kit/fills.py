@@ -50,7 +50,9 @@ class Bench:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def lease(self, key: bytes = KEY) -> Lease[Fill]:
-        joined = self.table.join(key, b"", need=0, now=self.clock.mono(), patience=5.0)
+        joined = self.table.join(
+            key, b"", fence=0, vouches=lambda _fence: True, now=self.clock.mono(), patience=5.0
+        )
         assert isinstance(joined, Lead), joined
         return joined.lease
 

@@ -36,6 +36,7 @@ class Known:
     tainted: bool = False
     ended: bool = False
     waiting: int = 0
+    fence: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -65,7 +66,7 @@ class FillTableModel(RuleBasedStateMachine):
         newest = found[-1] if found else None
         if newest is None or newest.outcomes or newest.tainted or newest.replaced:
             return None
-        return None if newest.lease.fence < need or self.is_overdue(newest) else newest
+        return None if newest.fence < need or self.is_overdue(newest) else newest
 
     def opened(self, lease: Lease[object], *, joinable: bool = True) -> None:
         assert lease.number not in self.known
@@ -75,10 +76,10 @@ class FillTableModel(RuleBasedStateMachine):
             same = (known.lease.key, known.lease.variant) == (lease.key, lease.variant)
             if joinable and same and known.is_joinable_kind and not known.replaced:
                 known.replaced = True
-                overdue = known.lease.fence >= lease.fence and not known.tainted and self.is_overdue(known)
+                overdue = known.fence >= lease.fence and not known.tainted and self.is_overdue(known)
                 if overdue and not known.outcomes:
                     known.outcomes.append(Outcome.TIMED_OUT)
-        self.known[lease.number] = Known(lease, self.now, joinable)
+        self.known[lease.number] = Known(lease, self.now, joinable, fence=lease.fence)
 
     def under_way(self) -> list[Known]:
         return [known for known in self.known.values() if not known.ended]
@@ -88,7 +89,9 @@ class FillTableModel(RuleBasedStateMachine):
     @rule(key=keys, variant=variants, need=needs)
     def ask(self, key: bytes, variant: bytes, need: int) -> None:
         expected = self.joinable(key, variant, need)
-        joined = self.table.join(key, variant, need=need, now=self.now, patience=PATIENCE)
+        joined = self.table.join(
+            key, variant, fence=need, vouches=lambda fence: fence >= need, now=self.now, patience=PATIENCE
+        )
         match joined:
             case Alone(remembered=True):
                 assert self.is_remembered(key)
@@ -110,7 +113,9 @@ class FillTableModel(RuleBasedStateMachine):
     @rule(key=keys, variant=variants, need=needs)
     def refresh(self, key: bytes, variant: bytes, need: int) -> None:
         expected = self.joinable(key, variant, need)
-        lease = self.table.lead_if_idle(key, variant, need=need, now=self.now, patience=PATIENCE)
+        lease = self.table.lead_if_idle(
+            key, variant, fence=need, vouches=lambda fence: fence >= need, now=self.now, patience=PATIENCE
+        )
         assert (lease is None) is (expected is not None)
         if lease is not None:
             self.opened(lease)
@@ -125,6 +130,14 @@ class FillTableModel(RuleBasedStateMachine):
         known = data.draw(st.sampled_from(self.under_way()))
         known.head = True
         self.table.head_known(known.lease)
+
+    @precondition(lambda self: self.under_way())
+    @rule(data=st.data(), fence=needs)
+    def send(self, data: st.DataObject, fence: int) -> None:
+        """More than once where it is sent again."""
+        known = data.draw(st.sampled_from(self.under_way()))
+        known.fence = max(known.fence, fence)
+        self.table.stamp(known.lease, fence)
 
     @precondition(lambda self: self.under_way())
     @rule(data=st.data())
@@ -194,6 +207,7 @@ class FillTableModel(RuleBasedStateMachine):
             assert len(known.outcomes) <= 1
             assert lease.followers == known.waiting <= MAX_FOLLOWERS
             assert lease.tainted is known.tainted
+            assert lease.fence == known.fence
 
     @invariant()
     def what_can_be_found_is_unsettled_and_one_for_each_key_and_variant(self) -> None:
@@ -220,7 +234,9 @@ class FillTableModel(RuleBasedStateMachine):
         self.now += 100.0
         for key in (b"a", b"b", b"c"):
             for variant in (b"", b"gzip"):
-                joined = self.table.join(key, variant, need=3, now=self.now, patience=PATIENCE)
+                joined = self.table.join(
+                    key, variant, fence=9, vouches=lambda _fence: True, now=self.now, patience=PATIENCE
+                )
                 assert isinstance(joined, Lead)
                 self.table.settle(joined.lease, Outcome.COMPLETE)
         assert not self.table._leases
