@@ -23,15 +23,18 @@ from edge.store.eviction import SMALL_SHARE, Policy, Resident, S3Fifo
 
 V = TypeVar("V")
 
-HELD_OVERHEAD: Final = 320
-"""Bytes a response costs beyond its payload: Held 104, its group's tuple 48, its place in the table 30 to 60, the heads
+HELD_OVERHEAD: Final = 328
+"""Bytes a response costs beyond its payload: Held 112, its group's tuple 48, its place in the table 30 to 60, the heads
 of the two bytes objects 66, the size 28, and 16 for the allocator. tests/store/test_memory.py holds it to the truth."""
 
 
 class Held(Resident, Generic[V]):
-    """A stored response in memory. `size` is all it is charged, in bytes; whoever serves it writes `visited = True`."""
+    """A stored response in memory. `size` is all it is charged, in bytes; whoever serves it writes `visited = True`.
 
-    __slots__ = ("body", "identity", "ready", "value")
+    clean: the purge position up to which it was found clean; whoever looked it up in the purge table raises it.
+    """
+
+    __slots__ = ("body", "clean", "identity", "ready", "value")
 
     def __init__(self, key: bytes, identity: Hashable, value: V, body: bytes, size: int) -> None:
         super().__init__(key, size)
@@ -39,6 +42,7 @@ class Held(Resident, Generic[V]):
         self.value = value
         self.body = body
         self.ready: Any = None  # what edge.replying rendered of it, kept beside it
+        self.clean = 0
 
     @property
     def was_hit(self) -> bool:
@@ -112,7 +116,9 @@ class MemoryTier(Generic[V]):
         room = self.capacity_bytes - self.fixed_bytes
         return size <= self.max_object_bytes and charge(key, size) <= room
 
-    def put(self, key: bytes, identity: Hashable, value: V, body: bytes, size: int) -> list[Held[V]]:
+    def put(
+        self, key: bytes, identity: Hashable, value: V, body: bytes, size: int, *, clean: int = 0
+    ) -> list[Held[V]]:
         """Hold a response, in place of the one with the same `identity` under `key`; the victims, oldest first.
 
         `size` = bytes that `value` and `body` occupy. A payload that `admits` denies is counted in `refusals` and not
@@ -123,6 +129,7 @@ class MemoryTier(Generic[V]):
             self.refusals += 1
             return []
         newcomer = Held(key, identity, value, body, charge(key, size))
+        newcomer.clean = clean
         if former is None:
             self._policy.place(newcomer)
         else:

@@ -267,7 +267,7 @@ class Store:
     def _remember(self, stored: StoredResponse, body: bytes) -> bool:
         """Hold it in memory; whether it is held."""
         key, size = stored.key, len(body) + resident_bytes(stored)
-        for victim in self.memory.put(key, stored.nominated, stored, body, size):
+        for victim in self.memory.put(key, stored.nominated, stored, body, size, clean=stored.fence):
             if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
                 self._writing.add(Put(victim.value, victim.body))
         return self.memory.admits(key, size)

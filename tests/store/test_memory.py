@@ -69,6 +69,15 @@ def test_a_hit_is_one_attribute_and_changes_nothing_else():
     assert put(tier, b"/new")[0].key == b"/00"
 
 
+def test_what_is_put_is_as_clean_as_it_is_said_to_be_and_not_as_what_it_replaces():
+    tier = MemoryTier[str](1 << 20)
+    put(tier, b"/a")
+    assert [held.clean for held in tier.get(b"/a")] == [0]
+    for clean in (7, 5):
+        tier.put(b"/a", "", "new", b"", 300, clean=clean)
+        assert [held.clean for held in tier.get(b"/a")] == [clean]
+
+
 def test_what_has_the_same_identity_is_replaced_and_not_handed_back():
     tier = MemoryTier[str](1 << 20)
     tier.put(b"/a", "gzip", "old", b"", 500)

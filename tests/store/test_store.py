@@ -53,6 +53,17 @@ async def test_what_was_put_is_in_memory_at_once_and_on_disk_after_a_restart(tmp
     assert not room.faults
 
 
+async def test_what_comes_into_memory_is_clean_up_to_its_fence(tmp_path: Path):
+    async with store_room(tmp_path).store() as store:
+        stored, body = response(1)
+        store.put(replace(stored, fence=7), body)
+        assert [held.clean for held in store.in_memory(KEY)] == [7]
+        store.in_memory(KEY)[0].clean = 9
+        await forgotten_by_memory(store)
+        await store.load(KEY)
+        assert [held.clean for held in store.in_memory(KEY)] == [7]
+
+
 async def test_a_store_without_a_disk_has_what_memory_has():
     store = Store(MemoryTier(MB, MB // 2), None, measures=Measures(), write_behind_bytes=MB)
     await store.open()
