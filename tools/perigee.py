@@ -129,6 +129,97 @@ def explain(
     raise typer.Exit(work(url, header or [], method=method, config=config, to_json=json))
 
 
+@app.command()
+def sign(
+    *,
+    key: Annotated[
+        Path,
+        typer.Option(help="File of the private key, as `perigee keys new` wrote it.", metavar="FILE.pem"),
+    ],
+    url: Annotated[str, typer.Option(help="Where the request goes, exactly as it will be sent.")],
+    method: Annotated[str, typer.Option("--method", "-X", help="Request method.")] = "POST",
+    data: Annotated[
+        str | None, typer.Option(help="File with the body, - for standard input.", metavar="FILE")
+    ] = None,
+    content_type: Annotated[str, typer.Option(help="Of the body.")] = "application/json",
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="Request header, 'Name: value'; printed too.")
+    ] = None,
+    keyid: Annotated[
+        str | None, typer.Option("--id", help="The key's id (default: FILE without .pem).")
+    ] = None,
+    expires: Annotated[int | None, typer.Option(help="Seconds for which it holds.", min=1)] = None,
+    json: Json = False,
+) -> None:
+    """Sign a request (RFC 9421): print its headers as arguments of curl.
+
+    eval curl "$(perigee sign --key deploy.pem --url URL --data FILE)" --data-binary @FILE URL
+    """
+    from tools.sign import Asked
+    from tools.sign import run as work
+
+    asked = Asked(url, key, method, data, content_type, tuple(header or ()), keyid, expires)
+    raise typer.Exit(work(asked, to_json=json))
+
+
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="The keys of those who may purge. To change a key without a gap: make a second one with the same scope (new), give "
+    "it to whoever signs, and revoke the first when it is not used any more. Both are taken meanwhile.",
+)
+app.add_typer(keys, name="keys")
+
+Keys = Annotated[Path, typer.Option("--dir", help="The nodes' folder of keys.", metavar="DIR")]
+
+
+@keys.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="The key's id, and its files' name.")],
+    *,
+    folder: Keys,
+    private: Annotated[
+        Path | None,
+        typer.Option(help="Where the private key is written (default: NAME.pem here).", metavar="FILE"),
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option(help="A site that it may purge; may be repeated (default: every site)."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="url, variant, tag, prefix, host or site: what it may purge by; may be repeated (default: all)."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="It may also empty the whole cache at once.")
+    ] = False,
+    algorithm: Annotated[str, typer.Option(help="ed25519, or hmac-sha256: a shared secret.")] = "ed25519",
+) -> None:
+    """Make a key: DIR/NAME.toml for the nodes, and NAME.pem for whoever signs."""
+    from tools.keys import NewKey
+    from tools.keys import new as work
+
+    written_to = Path(f"{name}.pem") if private is None else private
+    raise typer.Exit(work(NewKey(name, folder, written_to, algorithm, site or [], kind or [], everything)))
+
+
+@keys.command("list")
+def keys_list(*, folder: Keys, json: Json = False) -> None:
+    """Show the keys, and what is wrong with their files."""
+    from tools.keys import show as work
+
+    raise typer.Exit(work(folder, to_json=json))
+
+
+@keys.command("revoke")
+def keys_revoke(name: Annotated[str, typer.Argument(help="The key's id.")], *, folder: Keys) -> None:
+    """Refuse a key from now on. Its file stays, so that its use is noticed."""
+    from tools.keys import revoke as work
+
+    raise typer.Exit(work(name, folder))
+
+
 def main() -> None:
     """Run the command line; our own errors are said in their words, not as tracebacks."""
     try:
