@@ -138,9 +138,12 @@ def _read(
     document: Document, setting: Setting, value: object, *, base: Path, env: Mapping[str, str], into: Written
 ) -> None:
     path = (*base, *setting.steps)
-    if setting.secret and isinstance(value, dict):
+    if setting.secret and isinstance(value, dict | list):
         missing: list[tuple[Path, str]] = []
-        value = {name: _substituted(inner, (name,), env, missing) for name, inner in value.items()}
+        if isinstance(value, dict):
+            value = {name: _substituted(inner, (name,), env, missing) for name, inner in value.items()}
+        else:
+            value = _substituted(value, (), env, missing)
         into.problems += [
             document.problem(path + at, f"the environment has no {name}", "set it before the start")
             for at, name in missing
