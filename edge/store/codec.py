@@ -7,8 +7,10 @@ guessed at). The digest around it is the disk tier's.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from math import isnan
 from typing import Final
 
@@ -23,13 +25,14 @@ _SOURCES: Final = tuple(LifetimeSource)
 _SOURCE_NUMBERS: Final = {source: number for number, source in enumerate(_SOURCES)}
 _FLAG_BITS: Final = 4
 _ABSENT: Final = 0xFFFFFFFF
+_PORT = re.compile(rb"[1-9][0-9]{0,4}")
 
 LINE_BYTES: Final = 130
 """What a field line costs beyond its bytes and the index: three bytes objects and the pair, rounded up as allocated."""
 PART_BYTES: Final = 44
 """What a bytes object and its place in a tuple cost beyond its bytes."""
-SELECTORS_BYTES: Final = 320
-"""What `Selectors` costs beyond its path and tags: its objects, authority, host."""
+SELECTORS_BYTES: Final = 190
+"""What `Selectors` costs beyond its path and tags; site and authority are shared by all of a host."""
 RESPONSE_BYTES: Final = 830
 """What a StoredResponse costs beyond its lines, parts and index: its objects and floats."""
 
@@ -172,11 +175,18 @@ def decode(data: bytes) -> StoredResponse:
 
 
 def _selectors(cursor: _Cursor) -> Selectors:
-    site, scheme, host, port, path = (cursor.value() for _ in range(5))
+    site, authority = _site_and_authority(*(cursor.value() for _ in range(4)))
+    path = cursor.value()
     tags, groups = (tuple(_present(value) for value in cursor.many()) for _ in range(2))
-    if not port.isdigit() or len(port) > 5:
+    return Selectors(site, authority, path, tags, groups)
+
+
+@lru_cache(maxsize=1024)
+def _site_and_authority(site: bytes, scheme: bytes, host: bytes, port: bytes) -> tuple[str, Authority]:
+    """One object for all responses of a host: 250 bytes less for each, and less to make."""
+    if _PORT.fullmatch(port) is None:
         raise ValueError("not a port")
-    return Selectors(site.decode(), Authority(scheme, host, int(port)), path, tags, groups)
+    return site.decode(), Authority(scheme, host, int(port))
 
 
 def _freshness(times: list[float], marks: int) -> Freshness:

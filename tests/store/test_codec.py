@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.semantics.message import Fields, ResponseHead, UnixSeconds
-from edge.semantics.stored import Freshness, LifetimeSource, StoredResponse, Validators
+from edge.semantics.message import Authority, Fields, ResponseHead, UnixSeconds
+from edge.semantics.stored import Freshness, LifetimeSource, Selectors, StoredResponse, Validators
 from edge.store.codec import VERSION, decode, encode, resident_bytes
-from tests.kit.stored_responses import FRESH, NOW, holding
+from tests.kit.stored_responses import FRESH, HERE, NOW, holding
 
 seconds = st.floats(allow_nan=False)
 small = st.binary(max_size=12)
@@ -31,6 +31,15 @@ freshness = st.builds(
     no_cache=st.booleans(),
     immutable=st.booleans(),
 )
+names = st.lists(small, max_size=3).map(tuple)
+selectors = st.builds(
+    Selectors,
+    st.text(max_size=4),
+    st.builds(Authority, st.sampled_from([b"http", b"https"]), small, st.integers(1, 65535)),
+    small,
+    names,
+    names,
+)
 responses = st.builds(
     StoredResponse,
     key=small,
@@ -42,7 +51,7 @@ responses = st.builds(
     body_id=small,
     request_authorized=st.booleans(),
     fence=st.integers(0, 2**64 - 1),
-    selectors=st.lists(small, max_size=3).map(tuple),
+    selectors=selectors,
 )
 
 
@@ -59,7 +68,7 @@ SAMPLE = replace(
         (b"Vary", b"Accept-Encoding, X-Other"),
     ),
     nominated=((b"accept-encoding", b"gzip"), (b"x-other", None)),
-    selectors=(b"tag:one", b""),
+    selectors=Selectors("shop", HERE, b"/a/b", (b"one", b"", b"group"), (b"group",)),
     fence=77,
 )
 
@@ -174,7 +183,7 @@ def test_a_status_line_that_no_response_has_is_refused(head: ResponseHead):
 NAMES = (b"Date", b"Server", b"Content-Type", b"ETag", b"Last-Modified", b"Cache-Control", b"Vary")
 
 
-def many_records(count: int, field_lines: int, nominated: int, selectors: int) -> list[bytes]:
+def many_records(count: int, field_lines: int, nominated: int, tags: int) -> list[bytes]:
     """Records of which no two share a value."""
     records = []
     for number in range(count):
@@ -197,19 +206,25 @@ def many_records(count: int, field_lines: int, nominated: int, selectors: int) -
             validators=Validators(b'"%d"' % number, b"Tue, 24 Nov 2026 06:40:00 GMT", NOW + 0.25, NOW + 0.5),
             body_length=1000 + number,
             body_id=b"%016d" % number,
-            selectors=tuple(b"selector-%d-%d" % (at, number) for at in range(selectors)),
+            selectors=Selectors(
+                "shop",
+                HERE,
+                b"/path/of/response/%d" % number,
+                tuple(b"tag-%d-%d" % (at, number) for at in range(tags)),
+                tuple(b"group-%d-%d" % (at, number) for at in range(tags // 5)),
+            ),
         )
         records.append(encode(stored))
     return records
 
 
-@pytest.mark.parametrize("nominated, selectors", [(0, 0), (2, 5), (8, 40)])
+@pytest.mark.parametrize("nominated, tags", [(0, 0), (2, 5), (8, 40)])
 @pytest.mark.parametrize("field_lines", [5, 12, 25])
 def test_what_a_response_is_charged_is_what_it_occupies_within_15_percent(
-    field_lines: int, nominated: int, selectors: int
+    field_lines: int, nominated: int, tags: int
 ):
     count = 200
-    records = many_records(count, field_lines, nominated, selectors)
+    records = many_records(count, field_lines, nominated, tags)
     held: list[StoredResponse] = []
     tracemalloc.start()
     try:

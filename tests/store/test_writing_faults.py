@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.semantics.message import UnixSeconds
+from edge.semantics.stored import NOWHERE
 from edge.store.pending import Delete, Put
 from edge.store.writing import LARGE_BYTES
 from tests.kit.disk import SMALL, primary
@@ -20,6 +21,7 @@ from tests.kit.stores import (
 )
 
 KEY = primary(1)
+LARGE = replace(NOWHERE, path=b"/" + b"x" * 3000)
 QUICK = replace(SMALL, busy_seconds=0.01)
 
 
@@ -30,7 +32,7 @@ async def test_one_response_that_cannot_be_written_does_not_take_the_others_with
     room = store_room(tmp_path, limits=replace(QUICK, meta_bytes=2000))
     tier = room.tier()
     too_large, body = response(99)
-    too_large = replace(too_large, selectors=(b"x" * 3000,))
+    too_large = replace(too_large, selectors=LARGE)
     async with room.writing(tier) as writing:
         with writing_held_up(writing):
             queue(writing, 98)
@@ -70,7 +72,7 @@ async def test_the_older_copy_of_what_could_not_be_written_does_not_come_back(tm
         old, _ = queue(writing)
         await writing.settled()
         new, body = response(1)
-        writing.add(Put(replace(new, selectors=(b"x" * 3000,)), body))
+        writing.add(Put(replace(new, selectors=LARGE), body))
         await writing.settled()
         assert writing.pending.seen(KEY, [old]) == []
         await writing.tend()
