@@ -21,6 +21,8 @@ class Measures:
         self._fills(self.registry)
         self._upstream(self.registry)
         self._signatures(self.registry)
+        self._bus(self.registry)
+        self._purges(self.registry)
         self._process(self.registry)
 
     def _requests(self, registry: Registry) -> None:
@@ -123,6 +125,11 @@ class Measures:
             unit="requests",
             help="Requests that wait for the head of a fill of another request.",
         ).of()
+        self.unvouched = registry.counter(
+            "perigee_fills_unvouched_total",
+            unit="fills",
+            help="Answers of another tier that may be older than a purge; they were fetched from behind it.",
+        ).of()
         self.collapsed = registry.counter(
             "perigee_collapsed_requests_total",
             unit="requests",
@@ -194,6 +201,94 @@ class Measures:
             help="Keys read again; outcome: taken, or refused (the old ones stay in force).",
             labels=("outcome",),
         )
+
+    def _bus(self, registry: Registry) -> None:
+        self.bus_connected = registry.gauge(
+            "perigee_bus_connected",
+            unit="processes",
+            help="Processes of this node that are connected to the servers of the purge log.",
+        ).of()
+        self.bus_reconnects = registry.counter(
+            "perigee_bus_reconnects_total",
+            unit="connections",
+            help="Connections to the servers of the purge log that were made anew.",
+        ).of()
+        self.bus_errors = registry.counter(
+            "perigee_bus_errors_total",
+            unit="errors",
+            help="What went wrong on a connection to the servers of the purge log; kind: connect, lost, refused (no "
+            "permission), slow (messages were dropped), other.",
+            labels=("kind",),
+        )
+        self.bus_server_restarts = registry.counter(
+            "perigee_bus_server_restarts_total",
+            unit="restarts",
+            help="Ends of the node's own nats-server that nobody had asked for.",
+        ).of()
+
+    def _purges(self, registry: Registry) -> None:
+        self.purge_applied_seq = registry.gauge(
+            "perigee_purge_applied_seq",
+            unit="messages",
+            help="Sequence number, in its history, of the last message of the purge log that was read; of several workers "
+            "the least.",
+            merge=Merge.MIN,
+        ).of()
+        self.purge_lag_messages = registry.gauge(
+            "perigee_purge_lag_messages",
+            unit="messages",
+            help="Messages that are in the purge log and were not read yet; of several workers the most.",
+            merge=Merge.MAX,
+        ).of()
+        self.purge_proof_age = registry.gauge(
+            "perigee_purge_proof_age_seconds",
+            unit="seconds",
+            help="All that was ordered longer ago than this was read: the proof of being current. A day where there is none.",
+            merge=Merge.MAX,
+        ).of()
+        self.purge_suspended = registry.gauge(
+            "perigee_purge_suspended",
+            unit="processes",
+            help="Processes that do not trust the purge log, since it lost something that had been read.",
+        ).of()
+        self.purge_orders_applied = registry.counter(
+            "perigee_purge_orders_applied_total",
+            unit="orders",
+            help="Purge orders that came into force, in each process.",
+        ).of()
+        self.purge_gap_fills = registry.counter(
+            "perigee_purge_gap_fills_total",
+            unit="fills",
+            help="Batches that were fetched from the purge log since they had not come by themselves.",
+        ).of()
+        self.purge_messages_bad = registry.counter(
+            "perigee_purge_messages_bad_total",
+            unit="messages",
+            help="Messages of the purge log that could not be read, and were skipped.",
+        ).of()
+        self.purge_rewinds = registry.counter(
+            "perigee_purge_rewinds_total",
+            unit="rewinds",
+            help="How often the purge log had lost something that had been read.",
+        ).of()
+        self.purge_begins = registry.counter(
+            "perigee_purge_begins_total",
+            unit="begins",
+            help="How often everything older became unknown; because: new (nothing was known), recreated, rewound, expired "
+            "(the log no longer reaches back), hole.",
+            labels=("because",),
+        )
+        self.purge_appends = registry.counter(
+            "perigee_purge_appends_total",
+            unit="orders",
+            help="Orders offered to the purge log; outcome: stored, duplicate, failed.",
+            labels=("outcome",),
+        )
+        self.purge_append_retries = registry.counter(
+            "perigee_purge_append_retries_total",
+            unit="orders",
+            help="Orders that were sent to the purge log again, no acknowledgement having come.",
+        ).of()
 
     def _process(self, registry: Registry) -> None:
         self.reloads = registry.counter(

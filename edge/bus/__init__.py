@@ -1,0 +1,1 @@
+"""The message bus between nodes: NATS, with its log."""
