@@ -99,7 +99,7 @@ def written_in(table: dict[str, Any], at: str = "") -> Iterator[str]:
 
 
 def test_the_example_shows_every_setting():
-    arrays = {
+    arrays: dict[str, Schema[Any]] = {
         "region": REGION,
         "pop": POP,
         "node": NETWORK_NODE,
