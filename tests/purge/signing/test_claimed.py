@@ -126,7 +126,7 @@ BITS_OF_SYNTAX = st.sampled_from(
 
 
 @given(st.lists(BITS_OF_SYNTAX, max_size=8), st.lists(BITS_OF_SYNTAX, max_size=8))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_bytes_are_read_or_refused_and_nothing_else(inputs: list[bytes], signatures: list[bytes]):
     message = fields(inputs=b"".join(inputs), signatures=b"".join(signatures))
     try:

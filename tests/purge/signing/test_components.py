@@ -160,7 +160,7 @@ def test_a_target_that_is_no_path_has_no_components(target: bytes):
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_covered_set_gives_a_base_or_one_of_our_faults(text: bytes):
     try:
         params = params_of(b"(" + text + b")")
