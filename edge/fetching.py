@@ -9,12 +9,13 @@ stale-if-error leaves it with.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from edge.clock import Clock
 from edge.errors import UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
+from edge.fence import Fence, Trusted
 from edge.fill.fill import Fill, FillRoom
 from edge.fill.order import Failed, FillOrder, Found, FromStore, OnHead, Private, Streaming
 from edge.fill.table import Alone, Follow, Lead, Lease
@@ -26,7 +27,7 @@ from edge.semantics.freshening import STALE_IF_ERROR_STATUSES
 from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
-from edge.semantics.stored import StoredResponse
+from edge.semantics.stored import Selectors, StoredResponse
 from edge.semantics.validation import CONDITIONALS
 from edge.store.store import Store
 from edge.streams import BoundedBody
@@ -44,13 +45,15 @@ _PARTS = CONDITIONALS | {b"range"}
 class Asked:
     """One request with all that is known of it before the store is asked.
 
-    head: cleaned (what is not in the key is not visible behind us) and canonical.
+    head: cleaned (what is not in the key is not visible behind us) and canonical. need: up to this position of the
+    purge log the content must be clean: what this node had applied when the request came, or what a tier asked for.
     """
 
     exchange: Exchange
     head: RequestHead
     rules: SiteRules
     key: bytes
+    need: int = 0
 
 
 class Fetching:
@@ -63,9 +66,11 @@ class Fetching:
         room: FillRoom,
         tiers: Tiers,
         replying: Replying,
+        fence: Fence,
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
+        self._fence = fence
         self._store = store
         self._room = room
         self._tiers = tiers
@@ -100,8 +105,8 @@ class Fetching:
         lease = self._room.table.lead_if_idle(
             asked.key,
             _variant(asked, (stored,)),
-            fence=0,
-            vouches=lambda _fence: True,
+            fence=self._fence.stamp(asked.need),
+            vouches=self._vouches(asked),
             now=self._clock.mono(),
             patience=_patience(asked.rules),
         )
@@ -121,11 +126,16 @@ class Fetching:
         return self._room.table.join(
             asked.key,
             _variant(asked, candidates),
-            fence=0,
-            vouches=lambda _fence: True,
+            fence=self._fence.stamp(asked.need),
+            vouches=self._vouches(asked),
             now=self._clock.mono(),
             patience=_patience(asked.rules),
         )
+
+    def _vouches(self, asked: Asked) -> Callable[[int], bool]:
+        """Whether a fill of that fence may turn out to serve this request; what it brings is looked at when it is there."""
+        named = Selectors(asked.rules.name, asked.head.authority, asked.head.target.partition(b"?")[0])
+        return lambda fence: self._fence.table.vouches_unseen(asked.key, named, fence, asked.need)
 
     def _start(
         self,
@@ -146,10 +156,11 @@ class Fetching:
             fallback=forward.fallback,
             variants_held=held if forward.fwd is Forwarded.VARY_MISS else 0,
             on_interim=asked.exchange.on_interim,
+            need=asked.need,
             may_repeat=may_repeat,
         )
         if lease is None:
-            lease = self._room.table.lead_alone(asked.key, fence=0)
+            lease = self._room.table.lead_alone(asked.key, fence=self._fence.stamp(asked.need))
         fill = lease.fill = Fill(order, self._room, lease)
         self._tasks.spawn(fill.run(), name="fill")
         return fill
@@ -187,8 +198,11 @@ class Fetching:
             case Failed() if forward.fallback is None and attempt == 0:
                 return None
             case Streaming(stored=stored) | FromStore(stored=stored):
+                trusted = self._looked_at(stored, asked)
+                if not trusted.candidates or trusted.doubts:
+                    return None  # a purge came after this was asked for and before this request
                 if found.because is not Because.STALE_IF_ERROR:
-                    again = decide_reuse(asked.head, (stored,), asked.rules, self._now())
+                    again = decide_reuse(asked.head, trusted.candidates, asked.rules, self._now())
                     if _is_vary_miss(again):
                         # By now the Vary is known, so those who want the same variant meet.
                         miss = Forward(Forwarded.VARY_MISS, Because.NO_VARIANT, fallback=forward.fallback)
@@ -205,6 +219,10 @@ class Fetching:
                 pass
         self._room.measures.collapsed.value += 1
         return await self._reply(asked, forward, found, collapsed=True)
+
+    def _looked_at(self, stored: StoredResponse, asked: Asked) -> Trusted:
+        """What another's fill brought, as if it came from the store. That the log is silent is no matter: it is new."""
+        return self._fence.trusted(((stored, stored.fence),), asked.need, asked.rules, is_new=True)
 
     # -- for one client alone --
 
@@ -238,6 +256,7 @@ class Fetching:
             on_head=on_head,
             body=body,
             relay=None if may_store else forward.because,
+            need=asked.need,
         )
         found = await self._taken(Fill(order, self._room, None))
         fallback = forward.fallback
@@ -276,9 +295,10 @@ class Fetching:
         head, rules, tier = asked.head, asked.rules, asked.exchange.tier
         match found:
             case Streaming():
-                return self._replying.filled(
+                reply = self._replying.filled(
                     head, rules, forward, found, self._now(), collapsed=collapsed, tier=tier
                 )
+                return self._fence.marked(reply, found.stored, asked.need, rules) if tier else reply
             case Private():
                 return self._replying.relayed(head, rules, forward.fwd, found, tier=tier)
             case FromStore():
@@ -287,9 +307,9 @@ class Fetching:
                 fallback = forward.fallback
                 if fallback is not None and stale_usable(fallback, self._now()):
                     stale = FromStore(fallback, Because.STALE_IF_ERROR, 0)
-                    reply = await self._from_store(asked, forward, stale, collapsed=collapsed)
-                    if reply is not None:
-                        return reply
+                    served = await self._from_store(asked, forward, stale, collapsed=collapsed)
+                    if served is not None:
+                        return served
                 verdict = Verdict(rules.name, forward.fwd.value, Because.GATEWAY, detail=error.detail)
                 return self._replying.error(error, verdict, forward.fwd)
             case _ as never:
@@ -301,16 +321,11 @@ class Fetching:
         source = await self._store.open_body(found.stored)
         if source is None:
             return None
-        return self._replying.revalidated(
-            asked.head,
-            asked.rules,
-            forward,
-            found,
-            source,
-            self._now(),
-            collapsed=collapsed,
-            tier=asked.exchange.tier,
+        tier = asked.exchange.tier
+        reply = self._replying.revalidated(
+            asked.head, asked.rules, forward, found, source, self._now(), collapsed=collapsed, tier=tier
         )
+        return self._fence.marked(reply, found.stored, asked.need, asked.rules) if tier else reply
 
     def _now(self) -> UnixSeconds:
         return UnixSeconds(self._clock.now())

@@ -2,7 +2,8 @@
 
 Owns: the order of things for one exchange - site, key, look-up, decision, and what the decision asks for. It
 decides nothing itself: `decide_reuse` and `decide_fill` do. A memory hit is answered in `answer_now`, without an
-await; `handle` answers everything. docs/walks.md follows a hit and a miss through here.
+await; `handle` answers everything. docs/walks.md follows a hit and a miss through here. What is stored is used only as
+far as the fence vouches for it (edge.fence).
 """
 
 from __future__ import annotations
@@ -16,23 +17,28 @@ from typing import assert_never
 from edge.clock import Clock
 from edge.errors import ClientFault, EdgeError, UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
+from edge.fence import Fence, Trusted, explained
 from edge.fetching import MAX_ROUNDS, Asked, Fetching
 from edge.fill.fill import FillRoom
+from edge.fill.order import FENCE
 from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_head_update, decide_reuse
-from edge.semantics.decisions import Forward, Refuse, Serve, ServeStale
+from edge.semantics.decisions import Forward, Refuse, Reuse, Serve, ServeStale
 from edge.semantics.forwarding import Network, cleaned_request, ends_here, loops
 from edge.semantics.invalidation import SAFE_METHODS, invalidated_targets
 from edge.semantics.message import ResponseHead, UnixSeconds
+from edge.semantics.purge_table import Standing
 from edge.semantics.reasons import Because, Forwarded
-from edge.semantics.rules import CookieRule
+from edge.semantics.rules import CookieRule, SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import only_for_origin
 from edge.settings.sites import SiteTable
+from edge.store.memory import Held
 from edge.store.store import Store
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
+from edge.values import replace
 from edge.wire.framing import NO_BODY, Length
 
 log = logging.getLogger("perigee.node")
@@ -43,6 +49,7 @@ FORGET_PATIENCE = 1.0
 _UPGRADE = Forward(Forwarded.BYPASS, Because.UPGRADE, collapse=False)
 _METHOD = Forward(Forwarded.METHOD, Because.METHOD_NOT_CACHED, collapse=False)
 _PRECONDITION = Forward(Forwarded.REQUEST, Because.PRECONDITION, collapse=False)
+_UNKNOWN = Forward(Forwarded.BYPASS, Because.PURGE_UNKNOWN, collapse=False)
 _COOKIE = Forward(Forwarded.BYPASS, Because.COOKIE, collapse=False)
 
 
@@ -69,6 +76,7 @@ class Node:
         store: Store,
         room: FillRoom,
         tiers: Tiers,
+        fence: Fence,
         clock: Clock,
         tasks: TaskOwner,
         max_ranges: int,
@@ -79,16 +87,24 @@ class Node:
         self._store = store
         self._room = room
         self._tiers = tiers
+        self._fence = fence
         self._clock = clock
         self._invalidate_elsewhere = invalidate_elsewhere
         self._replying = Replying(name, max_ranges, store.memory.resize)
         self._fetching = Fetching(
-            store=store, room=room, tiers=tiers, replying=self._replying, clock=clock, tasks=tasks
+            store=store,
+            room=room,
+            tiers=tiers,
+            replying=self._replying,
+            fence=fence,
+            clock=clock,
+            tasks=tasks,
         )
 
     def apply(self, sites: SiteTable, trusted: Sequence[Network], max_ranges: int) -> None:
         """New settings, for exchanges that begin from now on."""
         self.sites = sites
+        self._fence.table.rekey()
         self._tiers.trusted = tuple(trusted)
         self._replying.max_ranges = max_ranges
 
@@ -112,9 +128,23 @@ class Node:
             return None
         for held in group:
             if held.value is reuse.stored:
+                if not self._vouches(held, rules):
+                    return None
                 held.visited = True
                 return self._replying.hit(head, rules, reuse, held)
         return None
+
+    def _vouches(self, held: Held[StoredResponse], rules: SiteRules) -> bool:
+        """Whether what is in memory may be used as it is: one comparison, unless a purge came since it was last used."""
+        fence, stored = self._fence, held.value
+        if fence.lost(rules.purge) is not None or stored.selectors.site != rules.name:
+            return False
+        table = fence.table
+        if held.clean < table.latest:
+            if table.standing(stored, held.clean, 0, rules.vary).standing is not Standing.VOUCHED:
+                return False
+            held.clean = table.applied
+        return True
 
     async def handle(self, exchange: Exchange) -> Reply:
         """The reply to any request; our own errors are replies, too."""
@@ -122,7 +152,10 @@ class Node:
         try:
             asked = self._ask(exchange)
             verdict = Verdict(asked.rules.name, "-", Because.GATEWAY)
-            return await self._answer(asked)
+            said = self._tiers.need(exchange)
+            if said is None:
+                return await self._answer(asked)
+            return await self._answer_tier(asked, said)
         except EdgeError as error:
             return self._replying.error(error, verdict)
 
@@ -138,7 +171,19 @@ class Node:
         framing = exchange.request.framing
         if isinstance(framing, Length) and framing.size > rules.max_request_body:
             raise ClientFault("request body too large", status=413)
-        return Asked(exchange, head, rules, keys.primary_key(head.authority, head.target, rules.key))
+        key = keys.primary_key(head.authority, head.target, rules.key)
+        return Asked(exchange, head, rules, key, self._fence.applied)
+
+    async def _answer_tier(self, asked: Asked, said: bytes) -> Reply:
+        """For a node or worker of ours, which may have applied more of the purge log than we have."""
+        need = self._fence.position(said)
+        if need is not None:
+            await self._fence.reach(need)
+            return await self._answer(replace(asked, need=max(need, asked.need)))
+        # Of a history of the log that we know nothing of: nothing that we have is of use, nor is what we fetch to us.
+        reply = await self._fetching.passed_on(asked, _UNKNOWN)
+        reply.fields = reply.fields.with_set(FENCE, said)
+        return reply
 
     async def _answer(self, asked: Asked) -> Reply:
         head, rules, passed_on = asked.head, asked.rules, self._fetching.passed_on
@@ -163,11 +208,10 @@ class Node:
 
     async def _round(self, asked: Asked, attempt: int) -> Reply | None:
         """Look up, decide, do. None: something changed meanwhile, look again."""
-        candidates = [held.value for held in self._store.in_memory(asked.key)]
-        reuse = decide_reuse(asked.head, candidates, asked.rules, self._now())
+        trusted, reuse = self._decide(asked, None)
         if isinstance(reuse, Forward | Refuse) and self._store.is_on_disk(asked.key):
-            candidates = await self._store.load(asked.key)
-            reuse = decide_reuse(asked.head, candidates, asked.rules, self._now())
+            trusted, reuse = self._decide(asked, await self._store.load(asked.key))
+        candidates = trusted.candidates
         match reuse:
             case Serve():
                 return await self._serve(asked, reuse)
@@ -193,12 +237,31 @@ class Node:
             case _ as never:
                 assert_never(never)
 
+    def _decide(self, asked: Asked, found: Sequence[StoredResponse] | None) -> tuple[Trusted, Reuse]:
+        """found: all that is stored, None = look into memory only."""
+        held = self._store.in_memory(asked.key)
+        clean = {each.value.body_id: each.clean for each in held}
+        stored = [each.value for each in held] if found is None else found
+        trusted = self._fence.trusted(
+            [(each, clean.get(each.body_id, each.fence)) for each in stored], asked.need, asked.rules
+        )
+        reuse = decide_reuse(
+            asked.head,
+            trusted.candidates,
+            asked.rules,
+            self._now(),
+            trusted.doubt_of if trusted.doubts else None,
+        )
+        return trusted, explained(reuse, trusted)
+
     async def _serve(self, asked: Asked, reuse: Serve | ServeStale) -> Reply | None:
         """From the store; None when its body turned out to be damaged or gone (it is forgotten)."""
         source = await self._store.open_body(reuse.stored)
         if source is None:
             return None
-        return self._replying.stored(asked.head, asked.rules, reuse, source, tier=asked.exchange.tier)
+        tier = asked.exchange.tier
+        reply = self._replying.stored(asked.head, asked.rules, reuse, source, tier=tier)
+        return self._fence.marked(reply, reuse.stored, asked.need, asked.rules) if tier else reply
 
     async def _forward_head(
         self, asked: Asked, forward: Forward, candidates: Sequence[StoredResponse]

@@ -6,7 +6,8 @@ workers it has (promise 4), and only the owner writes the key to the disk they s
 of route.
 
 Between workers the request travels as it was parsed, with two fields of ours: `Perigee-Authority` (scheme, host,
-port) and `Perigee-Hops` (verified addresses, client first). No client can set them: everything named Perigee-* is
+port) and `Perigee-Hops` (verified addresses, client first), and with the position of the purge log that the answer must
+be clean up to (`Perigee-Need`, added by the fill when it is sent). No client can set them: everything named Perigee-* is
 dropped at parse.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange
-from edge.fill.order import Route
+from edge.fill.order import NEED, Route
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.semantics.forwarding import (
     Network,
@@ -32,7 +33,7 @@ from edge.values import replace
 
 AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
-_OURS = (AUTHORITY.lower(), HOPS.lower())
+_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower())
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
@@ -73,6 +74,10 @@ class Tiers:
         if self.trusted and is_trusted(exchange.peer, self.trusted):
             return replace(head, authority=authority_seen_by_client(head.authority, head.fields))
         return head
+
+    def need(self, exchange: Exchange) -> bytes | None:
+        """What the tier that asks needs, as it said it; None for a client, and where there is no purge log."""
+        return exchange.request.head.fields.get(_OURS[2]) if exchange.tier else None
 
     def _hops(self, exchange: Exchange) -> tuple[str, ...]:
         fields = exchange.request.head.fields

@@ -19,21 +19,25 @@ from edge.errors import ClientFault, EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.inflow import Inflow
 from edge.fill.order import (
+    FENCE,
+    NEED,
     NOT_TO_BE_STORED,
     Failed,
     FillOrder,
     FillStore,
     Found,
     FromStore,
+    Positions,
     Private,
     Route,
     Streaming,
+    Unfenced,
 )
 from edge.fill.table import FillTable, Lease, Outcome
 from edge.fill.upstream import Fetched
 from edge.measures import Measures
 from edge.semantics.decide import decide_fill
-from edge.semantics.decisions import Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
+from edge.semantics.decisions import FillFor, Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.forwarding import response_from_origin
 from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because
@@ -59,12 +63,14 @@ class FillRoom:
     new_body_id: Callable[[], bytes]
     on_store_fault: Callable[[StoreFault], None]
     measures: Measures = field(default_factory=Measures)
+    positions: Positions = field(default_factory=Unfenced)
 
 
 class Fill:
     """See the module. `found` is done when the head is known or all is lost; it never holds an exception."""
 
     __slots__ = (
+        "_fence",
         "_owner_refused",
         "_watch",
         "behind",
@@ -88,6 +94,8 @@ class Fill:
         self._owner_refused: Because | None = None
         self.private_taken = False
         self._watch = lease
+        self._fence: int | None = None
+        """What the answer is clean up to; None = the next tier did not say in a way that we understand."""
 
     async def run(self) -> None:
         """Fetch, decide, store. Never raises; the lease is settled and `found` is set whatever happens."""
@@ -119,7 +127,9 @@ class Fill:
         """Nobody can follow, but what it stores can be invalidated like any other's, from here on."""
         if self._watch is not None:
             self.room.table.settle(self._watch, Outcome.ABANDONED)
-        self._watch = self.room.table.lead_alone(self.order.key, fence=0)
+        self._watch = self.room.table.lead_alone(
+            self.order.key, fence=self.room.positions.stamp(self.order.need)
+        )
 
     def leave(self) -> None:
         """The leader's client went away; an answer that was for it alone is dropped."""
@@ -154,9 +164,16 @@ class Fill:
         return await self._send(route, validating), route
 
     async def _send(self, route: Route, validating: tuple[StoredResponse, ...]) -> Fetched:
-        request, order = route.build(validating), self.order
+        request, order, positions = route.build(validating), self.order, self.room.positions
         if not order.may_repeat:
             request = replace(request, may_repeat=False)
+        # Never later than this: an order that comes from here on may or may not be in what the origin answers.
+        self._fence = positions.stamp(order.need)
+        if self._watch is not None:
+            self.room.table.stamp(self._watch, self._fence)
+        token = positions.token(self._fence) if route.is_worker else None
+        if token is not None:
+            request = replace(request, fields=request.fields.with_added((NEED, token)))
         return await route.upstream.fetch(request, order.body, order.on_interim)
 
     async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:
@@ -185,7 +202,10 @@ class Fill:
             body_id=self.room.new_body_id(),
             fallback=order.fallback,
             content_length=_content_length(head),
+            fence=self._fence or 0,
         )
+        if not self._is_clean(verdict):
+            return await self._ask_behind(fetched, validating)
         match verdict:
             case Store() if self._owner_refused is not None:
                 return self._relay(self._owner_refused, head, fetched)
@@ -220,7 +240,8 @@ class Fill:
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
         if route.is_worker:
             self._owner_refused = _reason(head)
-            head = replace(head, fields=head.fields.without((NOT_TO_BE_STORED.lower(),)))
+            self._fence = self.room.positions.position(head.fields.get(FENCE.lower()))
+            head = replace(head, fields=head.fields.without((NOT_TO_BE_STORED.lower(), FENCE.lower())))
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
         if order.on_head is not None:
@@ -230,6 +251,29 @@ class Fill:
                 # What an unsafe request's success invalidates is what was there before its answer (RFC 9111 s4.4).
                 self._watch_alone()
         return head
+
+    def _is_clean(self, verdict: FillFor) -> bool:
+        """False: the tier behind us sent, or vouched for, what may be older than a purge that we know of."""
+        match verdict:
+            case Store(stored) | Freshen(_, stored) if self._owner_refused is None:
+                need = self.order.need
+                if self._fence is None:
+                    return False
+                return self._fence >= need or self.room.positions.vouches(stored, need, self.order.rules)
+            case _:
+                return True
+
+    async def _ask_behind(self, fetched: Fetched, validating: tuple[StoredResponse, ...]) -> Outcome:
+        """Past the tier that cannot vouch for what it has, and nobody else."""
+        fetched.body.abort()
+        self.room.measures.unvouched.value += 1
+        routes = tuple(route for route in self.order.routes if not route.is_worker)
+        if not routes:
+            raise UpstreamFault(
+                "the next tier is behind the purge log", proxy_status="destination_unavailable"
+            )
+        self.order, self.behind = replace(self.order, routes=routes), None
+        return await self._fetch(validating)
 
     @property
     def is_tainted(self) -> bool:

@@ -21,6 +21,46 @@ from edge.values import value
 NOT_TO_BE_STORED = b"Perigee-Not-Stored"
 """Between workers of a node: the owner relayed this answer and did not keep it; the value is its reason."""
 
+NEED = b"Perigee-Need"
+"""Between tiers, in a request: content must be clean up to this position of the purge log."""
+FENCE = b"Perigee-Fence"
+"""Between tiers, in an answer: up to where its content is known to be clean."""
+
+
+class Positions(Protocol):
+    """What a fill needs of the fence (edge.fence)."""
+
+    def stamp(self, need: int) -> int:
+        """What a request that is sent now brings at least."""
+
+    def token(self, position: int) -> bytes | None:
+        """A position for the next tier; None = there is no purge log."""
+
+    def position(self, token: bytes | None) -> int | None:
+        """What the next tier said; None when it means nothing here."""
+
+    def vouches(self, stored: StoredResponse, need: int, rules: SiteRules) -> bool:
+        """Whether the next tier may have sent this for `need`."""
+
+
+class Unfenced:
+    """Where there is no purge log."""
+
+    def stamp(self, need: int) -> int:
+        """As asked."""
+        return need
+
+    def token(self, _position: int) -> bytes | None:
+        """None."""
+
+    def position(self, _token: bytes | None) -> int | None:
+        """Nothing is ever purged."""
+        return 0
+
+    def vouches(self, _stored: StoredResponse, _need: int, _rules: SiteRules) -> bool:
+        """Always."""
+        return True
+
 
 class FillSpool(Protocol):
     """Where a large body goes while it comes in, and becomes a stored one at the end."""
@@ -143,5 +183,7 @@ class FillOrder:
     on_head: OnHead | None = None
     body: BodySource | None = None
     relay: Because | None = None
+    need: int = 0
+    """Position of the purge log up to which what comes must be clean."""
     may_repeat: bool = True
     """False: a fill for this key has just failed, and one more request is all that those who waited for it get."""

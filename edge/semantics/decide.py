@@ -2,13 +2,14 @@
 
 Owns: `decide_reuse` (RFC 9111 s4), `decide_fill` (s3, s4.3.3, s4.3.4, RFC 5861), `decide_head_update` (s4.3.5) and
 `stale_usable`. Rules: everything that can be known when a response arrives is known by then, so that reuse compares a
-few numbers and reads a request's directives only where it has some. What a purge names is not among the candidates:
-the caller left it out.
+few numbers and reads a request's directives only where it has some. What a hard purge names is not among the candidates,
+what a soft one names is stale by its numbers: the caller saw to that (edge.vouching).
 
 Of several stored responses that match, the one with the newest Date is selected (s4). The answers, in order:
 
     nothing matches                                     forward, validating every entity tag held for this URI (s4.3.1)
     request no-store, no-cache, max-age, min-fresh      forward, unless the site does not hear such wishes
+    doubted: nobody vouches that no purge names it      forward, validating it, unless the site wants it served
     fresh                                               serve
     stale, within the request's max-stale               serve
     stale, within stale-while-revalidate                serve, and validate it in the background
@@ -19,9 +20,9 @@ and where the request says only-if-cached, 504 stands for each "forward" (s5.2.1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from edge.semantics.decisions import Forward, Refuse, Reuse, Serve, ServeStale
+from edge.semantics.decisions import Doubt, Forward, Refuse, Reuse, Serve, ServeStale
 from edge.semantics.directives import NO_WISHES, RequestDirectives, request_directives
 from edge.semantics.freshening import decide_fill, decide_head_update, stale_usable
 from edge.semantics.key import has_unkeyed_cookie, matches
@@ -37,9 +38,16 @@ _METHOD = Forward(Forwarded.METHOD, Because.METHOD_NOT_CACHED, collapse=False)
 
 
 def decide_reuse(
-    request: RequestHead, candidates: Sequence[StoredResponse], rules: SiteRules, now: UnixSeconds
+    request: RequestHead,
+    candidates: Sequence[StoredResponse],
+    rules: SiteRules,
+    now: UnixSeconds,
+    doubt_of: Callable[[StoredResponse], Doubt | None] | None = None,
 ) -> Reuse:
-    """What answers `request`. candidates: all that is stored for its key and not purged, in any order."""
+    """What answers `request`. candidates: all that is stored for its key and not purged, in any order.
+
+    doubt_of: what stands against trusting one of them, None = nothing, or nothing against any.
+    """
     if request.method not in (b"GET", b"HEAD"):
         return _METHOD
     fields = request.fields
@@ -54,9 +62,10 @@ def decide_reuse(
         return _forwarded(_miss(candidates), request, wishes, rules)
     freshness = stored.freshness
     age = freshness.age(now)
-    if wishes is NO_WISHES and age < freshness.lifetime and not freshness.no_cache:
+    doubt = None if doubt_of is None else doubt_of(stored)
+    if wishes is NO_WISHES and age < freshness.lifetime and not freshness.no_cache and doubt is None:
         return Serve(stored, age, Because.FRESH)
-    return _weighed(request, stored, age, wishes, rules, now)
+    return _weighed(request, stored, age, wishes, rules, now, doubt)
 
 
 def select(
@@ -86,8 +95,9 @@ def _weighed(
     wishes: RequestDirectives,
     rules: SiteRules,
     now: UnixSeconds,
+    doubt: Doubt | None,
 ) -> Reuse:
-    """The selected response is not simply fresh, or the request has wishes."""
+    """The selected response is not simply fresh, or it is doubted, or the request has wishes."""
     freshness = stored.freshness
     is_fresh = age < freshness.lifetime
     hears = rules.request.honour_no_cache
@@ -97,9 +107,11 @@ def _weighed(
         fwd = Forwarded.STALE  # it may not be used as it is: nearest to what RFC 9211 s2.2 calls stale
     elif hears:
         objection = _objection(freshness, age, wishes)
+    if objection is None and doubt is not None and not doubt.is_served:
+        fwd, objection = Forwarded.STALE, doubt.because
     if objection is None:
         if is_fresh:
-            return Serve(stored, age, Because.FRESH)
+            return Serve(stored, age, Because.FRESH if doubt is None else doubt.because)
         if _accepts_stale(freshness, age, wishes):
             return Serve(stored, age, Because.MAX_STALE)
         if age < freshness.lifetime + freshness.stale_while_revalidate:
@@ -109,7 +121,7 @@ def _weighed(
         fwd,
         objection,
         validating=(stored,) if stored.validators.usable else (),
-        fallback=stored if stale_usable(stored, now) else None,
+        fallback=stored if stale_usable(stored, now) and (doubt is None or doubt.may_stand_in) else None,
     )
     return _forwarded(forward, request, wishes, rules)
 

@@ -12,6 +12,18 @@ from edge.values import value
 
 
 @value(frozen=True, slots=True)
+class Doubt:
+    """Why a stored response is not to be trusted by its freshness: this node cannot vouch that no purge names it.
+
+    is_served: the site wants it used all the same. may_stand_in: it may answer where the next tier fails.
+    """
+
+    because: Because
+    is_served: bool = False
+    may_stand_in: bool = True
+
+
+@value(frozen=True, slots=True)
 class Serve:
     """Answer from `stored`, which is fresh (or the request accepts its staleness).
 

@@ -19,6 +19,7 @@ from edge.semantics.key import matches, nominate
 from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
 from edge.semantics.reasons import Because
 from edge.semantics.rules import SetCookieRule, SiteRules
+from edge.semantics.selectors import selectors_for
 from edge.semantics.stored import StoredResponse
 from edge.semantics.storing import kept_out_by_directives, may_store, stored_head
 from edge.semantics.syntax import format_http_date
@@ -52,6 +53,8 @@ class _Exchange:
     response_time: UnixSeconds
     rules: SiteRules
     content_length: int | None
+    fence: int | None = None
+    """What content of this answer is known to be clean up to; None = it says nothing of content."""
 
 
 def stale_usable(stored: StoredResponse, now: UnixSeconds) -> bool:
@@ -80,15 +83,16 @@ def decide_fill(
     body_id: bytes,
     fallback: StoredResponse | None = None,
     content_length: int | None = None,
+    fence: int = 0,
 ) -> FillFor:
     """What becomes of `response`, the next tier's answer to `request`.
 
     validating: what the request was made conditional on. variants_held: stored responses of this key that do not match
     the request. request_time, response_time: when the request was sent and the head received. key: the primary key, a
     POST's too. body_id: the name of the body to come. fallback: as `Forward` gave it. content_length: of the response,
-    None = not known. Fence and purge selectors of what is stored are the caller's to add.
+    None = not known. fence: the purge position that the answer is clean up to: that of when the request was sent.
     """
-    exchange = _Exchange(request, response, request_time, response_time, rules, content_length)
+    exchange = _Exchange(request, response, request_time, response_time, rules, content_length, fence)
     if response.status == 304:
         return _on_not_modified(exchange, validating)
     if (
@@ -138,6 +142,8 @@ def _judged(exchange: _Exchange, key: bytes, body_id: bytes) -> StoredResponse |
         body_length=0,
         body_id=body_id,
         request_authorized=b"authorization" in request.fields,
+        fence=exchange.fence or 0,
+        selectors=selectors_for(rules.name, request.authority, request.target, response.fields),
     )
 
 
@@ -239,6 +245,8 @@ def _updated(old: StoredResponse, exchange: _Exchange) -> tuple[StoredResponse, 
         freshness=freshness,
         validators=parse_validators(kept_head, now),
         request_authorized=old.request_authorized or b"authorization" in request.fields,
+        fence=old.fence if exchange.fence is None else exchange.fence,
+        selectors=selectors_for(rules.name, request.authority, request.target, head.fields),
     )
     if nominated is None or kept_out_by_directives(request, head, directives) is not None:
         return answer, _retired(old)

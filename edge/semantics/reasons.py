@@ -41,6 +41,9 @@ class Because(Enum):
     REQUEST_NO_STORE = "request-no-store"
     ONLY_IF_CACHED = "only-if-cached"
     PURGED = "purged"
+    SOFT_PURGED = "soft-purged"
+    PURGE_UNKNOWN = "purge-unknown"
+    PURGE_LOG_LOST = "purge-log-lost"
     MAX_LIFE = "max-life"
     METHOD_NOT_CACHED = "method"
     UNCACHEABLE_REMEMBERED = "uncacheable-remembered"
@@ -87,7 +90,10 @@ SENTENCE: dict[Because, str] = {
     Because.REQUEST_MIN_FRESH: "the stored response will not stay fresh for the request's min-fresh",
     Because.REQUEST_NO_STORE: "the request says no-store",
     Because.ONLY_IF_CACHED: "the request says only-if-cached and nothing usable is stored",
-    Because.PURGED: "a purge names this content",
+    Because.PURGED: "a purge names what is stored",
+    Because.SOFT_PURGED: "a soft purge names the stored response, so it is stale",
+    Because.PURGE_UNKNOWN: "it was stored before what this node knows of purges, so it has to be validated",
+    Because.PURGE_LOG_LOST: "this node has not heard the purge log for longer than the site allows",
     Because.MAX_LIFE: "the stored response is older than the site's max_life",
     Because.METHOD_NOT_CACHED: "the method is never answered from cache",
     Because.UNCACHEABLE_REMEMBERED: "the last response for this URI could not be stored, so requests are not collapsed",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.errors import StoreFault
+from edge.fence import Fence
 from edge.fill.fill import FillRoom
 from edge.fill.pool import OriginPool
 from edge.fill.resolver import Resolver, ResolverSettings
@@ -26,12 +27,15 @@ from edge.fill.table import FillTable
 from edge.fill.upstream import Upstream
 from edge.measures import Measures
 from edge.node import Node
+from edge.semantics.purge_table import PurgeTable
 from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, SiteRules, Timeouts
+from edge.semantics.selectors import Uri
 from edge.semantics.stored import StoredResponse
 from edge.server.access_log import AccessLog
 from edge.server.listener import Answers, Listener
 from edge.server.peers import PeerAnswers, Peers
 from edge.settings.node import NodeSettings
+from edge.settings.sites import purged_keys
 from edge.store.disk import DiskTier
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_limits import DiskLimits
@@ -125,6 +129,8 @@ class Worker:
         self._pool = OriginPool(self.clock, self._names, self.measures, limits=settings.limits)
         self.store = self._make_store()
         await self.store.open()
+        self.table = PurgeTable(self._keys_of, max_items=settings.purge.keep)
+        self.fence = Fence(self.table, self.clock)
         name = settings.name.encode()
         peers = Peers(
             [self._peer(other) for other in range(self._count) if other != self.index],
@@ -138,6 +144,7 @@ class Worker:
             new_body_id=self._new_body_id,
             on_store_fault=self._note_store_fault,
             measures=self.measures,
+            positions=self.fence,
         )
         tiers = Tiers(
             name=name,
@@ -154,6 +161,7 @@ class Worker:
             store=self.store,
             room=room,
             tiers=tiers,
+            fence=self.fence,
             clock=self.clock,
             tasks=self._tasks,
             max_ranges=settings.limits.ranges,
@@ -245,6 +253,10 @@ class Worker:
         return self._pool.upstream(
             OriginRules(origins=(address,), timeouts=BETWEEN_WORKERS, max_connections=4096)
         )
+
+    def _keys_of(self, uri: Uri) -> tuple[bytes, ...]:
+        """The keys that a purged URL has here, by the rules of its site as they are now."""
+        return purged_keys(uri, self.settings.sites)
 
     def _origin_of(self, rules: SiteRules) -> Upstream:
         known = self._origins.get(id(rules))

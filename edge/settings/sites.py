@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from edge.semantics.key import primary_key
 from edge.semantics.rules import SiteRules
+from edge.semantics.selectors import Uri
 
 
 class SiteTable:
@@ -71,3 +73,11 @@ class SiteTable:
 
 
 NO_SITES = SiteTable()
+
+
+def purged_keys(uri: Uri, sites: SiteTable) -> tuple[bytes, ...]:
+    """The primary keys that a purged URL has by the rules of its site, on both default ports; () where no site is."""
+    rules = sites.find(uri.authority.host)
+    if rules is None:
+        return ()
+    return tuple(primary_key(authority, uri.target, rules.key) for authority in uri.authorities())

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge.clock import SystemClock
+from edge.fence import Fence
 from edge.fill.body_reader import BodyReader
 from edge.fill.fill import FillRoom
 from edge.fill.table import FillTable
@@ -21,6 +22,7 @@ from edge.semantics.decide import decide_fill
 from edge.semantics.decisions import Store as Storable
 from edge.semantics.key import primary_key
 from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
+from edge.semantics.purge_table import PurgeTable
 from edge.semantics.rules import OriginAddress, OriginRules, SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.server.access_log import AccessLog
@@ -168,6 +170,7 @@ class Scene:
             await asyncio.sleep(0)
 
         return Node(
+            fence=Fence(PurgeTable(lambda _uri: ()), self.clock),
             name=b"bench",
             sites=SiteTable([RULES]),
             store=self.store,

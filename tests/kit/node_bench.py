@@ -19,6 +19,7 @@ from pathlib import Path
 from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault
 from edge.exchange import BodySource, Exchange, Reply, Verdict
+from edge.fence import Fence, LogReader
 from edge.fill.fill import FillRoom
 from edge.fill.table import FillTable
 from edge.measures import Measures
@@ -26,9 +27,10 @@ from edge.node import Node
 from edge.semantics import key as keys
 from edge.semantics.forwarding import Network
 from edge.semantics.message import Authority, Fields, Line, ResponseHead
+from edge.semantics.purge_table import PurgeTable
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
-from edge.settings.sites import SiteTable
+from edge.settings.sites import SiteTable, purged_keys
 from edge.store.disk import DiskTier
 from edge.store.memory import MemoryTier
 from edge.store.store import Store
@@ -100,6 +102,7 @@ class NodeBench:
     tasks: TaskOwner
     measures: Measures
     rules: SiteRules
+    fence: Fence
     told: list[bytes] = field(default_factory=list)
     """Keys that the other workers were told to forget."""
     faults: list[StoreFault] = field(default_factory=list)
@@ -195,15 +198,18 @@ async def node_bench(
     trusted: Sequence[Network] = (),
     sites: Sequence[SiteRules] | None = None,
     max_ranges: int = 16,
+    reader: LogReader | None = None,
 ) -> AsyncIterator[NodeBench]:
-    """A node that is closed in the end. workers: how many the node has; each key is owned by worker 0."""
+    """A node that is closed in the end. reader: of the purge log, None = it has none. workers: how many the node has; each key is owned by worker 0."""
     rules = rules or SiteRules()
     clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
     told: list[bytes] = []
     faults: list[StoreFault] = []
     store = _store(directory if disk else None, memory, index, measures, faults)
     await store.open()
-    room = _room(store, clock, measures, faults)
+    table = SiteTable((rules,) if sites is None else sites)
+    fence = Fence(PurgeTable(lambda uri: purged_keys(uri, table)), clock, reader)
+    room = _room(store, clock, measures, faults, fence)
     origin = ScriptedUpstream(clock, fresh())
     others = [ScriptedUpstream(clock, fresh()) for _ in range(workers)] if workers > 1 else []
 
@@ -212,9 +218,10 @@ async def node_bench(
 
     node = Node(
         name=b"edge-1",
-        sites=SiteTable((rules,) if sites is None else sites),
+        sites=table,
         store=store,
         room=room,
+        fence=fence,
         tiers=Tiers(
             name=b"edge-1",
             cdn_id=b"edge-1",
@@ -230,7 +237,7 @@ async def node_bench(
         invalidate_elsewhere=tell,
     )
     try:
-        yield NodeBench(node, store, clock, origin, others, room, tasks, measures, rules, told, faults)
+        yield NodeBench(node, store, clock, origin, others, room, tasks, measures, rules, fence, told, faults)
     finally:
         await tasks.aclose()
         await store.aclose()
@@ -252,7 +259,7 @@ def _store(
     )
 
 
-def _room(store: Store, clock: Clock, measures: Measures, faults: list[StoreFault]) -> FillRoom:
+def _room(store: Store, clock: Clock, measures: Measures, faults: list[StoreFault], fence: Fence) -> FillRoom:
     names = itertools.count()
     return FillRoom(
         table=FillTable(),
@@ -262,4 +269,5 @@ def _room(store: Store, clock: Clock, measures: Measures, faults: list[StoreFaul
         new_body_id=lambda: b"body-%d" % next(names),
         on_store_fault=faults.append,
         measures=measures,
+        positions=fence,
     )
