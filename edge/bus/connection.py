@@ -1,60 +1,385 @@
-"""One connection to the bus (skeleton)."""
+"""The bus as one process has it: a connection that is made anew whenever it is gone, and what waits on it.
+
+Owns: `Bus`. Rules:
+* what is published without a connection is not kept: who needs to know that it arrived asks for an answer;
+* who waits for an answer when the connection goes is told so at once, and is not left to its timeout;
+* subscriptions are made again on each connection; what was said in between is lost (the log's reader fetches it);
+* callbacks are plain functions and run one after the other; between them the loop gets its turn every few milliseconds;
+* a fault of the bus is a counter and at most one line of log for each turn of events, never a traceback.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
+import re
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError, SlowConsumerError
+from nats.js.api import Header
+
 from edge.bus.address import BusAddress
+from edge.bus.dial import dial, let_go, reason_of
+from edge.bus.faults import ApiFault, BusFault, BusLost, BusSilent, NobodyThere
 from edge.clock import Clock
 from edge.measures import Measures
+from edge.tasks import TaskOwner
 from edge.values import value
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
+"""Between two tries to connect, each up to half as long again; with several servers the next one is tried at once."""
+
+TURN_SECONDS = 0.002
+"""How long callbacks may run before the loop gets its turn."""
+
+MAX_WAITING_MESSAGES = 65_536
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Of one subscription, received and not yet heard. What is beyond that is dropped, as by a lost connection."""
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""Of one answer of JetStream."""
+
+_STATUS = Header.STATUS.value
+_log = logging.getLogger("perigee.bus")
 
 
 @value(frozen=True, slots=True)
 class Said:
-    """A message. headers: {} = none."""
+    """A message. headers: {} = none. status: of an answer without content, as HTTP's: 404, 503; "" = it is a message."""
 
     subject: str
     data: bytes
     headers: Mapping[str, str]
+    status: str = ""
+
+
+Heard = Callable[[Said], None]
+Take = Callable[[Said], bool]
+"""Told each part of an answer; True = that was the last."""
+
+
+class _Asked:
+    """A question under way. within: seconds that each part of the answer may take."""
+
+    def __init__(self, subject: str, take: Take, within: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._subject = subject
+        self._take = take
+        self._within = within
+        self._heard_at = self._loop.time()
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        # Not asyncio.timeout: nats-py swallows a cancellation now and then, and then nothing would end the wait.
+        self._timer = self._loop.call_later(within, self._look)
+
+    def heard(self, said: Said) -> None:
+        """A part of the answer came."""
+        if self.done.done():
+            return
+        if said.status == "503":
+            self.fail(NobodyThere(f"nobody answers to {self._subject}"))
+            return
+        self._heard_at = self._loop.time()
+        if self._take(said):
+            self.done.set_result(None)
+
+    def fail(self, fault: BusFault) -> None:
+        """There will be no more."""
+        if not self.done.done():
+            self.done.set_exception(fault)
+
+    def close(self) -> None:
+        """Whoever asked is gone."""
+        self._timer.cancel()
+        if self.done.done() and not self.done.cancelled():
+            self.done.exception()  # looked at, so that nobody is told that it was not
+
+    def _look(self) -> None:
+        left = self._heard_at + self._within - self._loop.time()
+        if left > 0.0:
+            self._timer = self._loop.call_later(left, self._look)
+        else:
+            self.fail(BusSilent(f"no answer to {self._subject} within {self._within:g} s"))
 
 
 class Bus:
-    """See the module. name: of the process, for the server's lists."""
+    """See the module. name: `node` or `node/what`: for the servers' lists; the node's part also names our inbox."""
 
     def __init__(self, address: BusAddress, *, name: str, clock: Clock, measures: Measures) -> None:
+        assert address.urls, "no server to connect to"
         self.address = address
+        self.name = name
         self.is_connected = False
         self.server = ""
         """Where it is connected to, or was last."""
+        self.rtt: float | None = None
+        """Seconds of the last round trip that was measured; None = never."""
+        self.fault = ""
+        """Why there is no connection, in words; "" = there is one."""
+        self._clock = clock
+        self._measures = measures
+        self._errors = measures.bus_errors
+        self._tasks = TaskOwner(f"bus {name}")
+        self._client: Client | None = None
+        self._gone = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._wanted: list[tuple[str, Heard]] = []
+        self._on_connect: list[Callable[[], None]] = []
+        self._inbox = f"_INBOX_{re.sub('[^A-Za-z0-9_-]', '-', name.partition('/')[0])}.{secrets.token_hex(8)}"
+        self._asked: dict[str, _Asked] = {}
+        self._numbers = 0
+        self._turn_ends = 0.0
+        self._connections = 0
+        measures.bus_connected.source = lambda: int(self.is_connected)
+
+    # -- the connection --
 
     async def connect(self, *, within: float = 5.0) -> None:
         """Start, and wait for the first connection. BusLost when there is none in time; it goes on trying."""
-        raise NotImplementedError
+        self._tasks.spawn(self._keep(), name="keep")
+        await self.connected(within)
+
+    async def connected(self, within: float) -> None:
+        """Wait for a connection. BusLost when there is none in time."""
+        try:
+            async with asyncio.timeout(within), self._changed:
+                await self._changed.wait_for(lambda: self.is_connected)
+        except TimeoutError:
+            raise BusLost(f"no connection to the bus: {self.fault or 'no answer'}") from None
 
     async def aclose(self) -> None:
         """End; what waits for an answer gets BusLost."""
-        raise NotImplementedError
+        await self._tasks.aclose()
+        self._fail_all("the bus is closed")
 
-    async def publish(self, subject: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def on_connect(self, call: Callable[[], None]) -> None:
+        """Call it at each connection that is made, the first too; subscriptions are in force by then."""
+        self._on_connect.append(call)
+
+    async def check(self, within: float = 1.0) -> bool:
+        """Ask the server for a sign of life; without one the connection is given up at once for another."""
+        client = self._client
+        if client is None:
+            return False
+        try:
+            self.rtt = await client.rtt(timeout=within)  # type: ignore[arg-type]  # any number will do
+        except (NatsError, OSError):
+            if client is self._client:
+                self.fault = f"{self.server} does not answer"
+                self._gone.set()
+            return False
+        return True
+
+    async def _keep(self) -> None:
+        try:
+            while True:
+                client = await self._dial_until_connected()
+                try:
+                    await self._gone.wait()
+                finally:
+                    self.is_connected = False
+                    self._client = None
+                    self._fail_all(self.fault or "the connection is gone")
+                    await let_go(client)
+                self._errors.of("lost").value += 1
+                _log.warning("connection to the bus lost", extra={"server": self.server, "why": self.fault})
+        finally:
+            self.is_connected = False
+
+    async def _dial_until_connected(self) -> Client:
+        urls = self.address.urls
+        at = secrets.randbelow(len(urls))
+        tries = 0
+        while True:
+            url = urls[(at + tries) % len(urls)]
+            try:
+                client = await self._dial(url)
+            except BusFault as fault:
+                self._errors.of("connect").value += 1
+                if tries == 0 or fault.detail != self.fault:
+                    _log.warning("cannot connect to the bus", extra={"why": fault.detail})
+                self.fault = fault.detail
+            else:
+                await self._is_up(client, url)
+                return client
+            tries += 1
+            if tries % len(urls) == 0:
+                await asyncio.sleep(pause_after(tries // len(urls)))
+
+    async def _dial(self, url: str) -> Client:
+        self._gone = gone = asyncio.Event()
+
+        async def closed() -> None:
+            gone.set()
+
+        client = await dial(
+            self.address,
+            url,
+            name=f"perigee {self.name}",
+            on_error=self._erred,
+            on_closed=closed,
+        )
+        try:
+            await self._listen(client, f"{self._inbox}.*", self._answered)
+            for subject, heard in self._wanted:
+                await self._listen(client, subject, heard)
+            self.rtt = await client.rtt(timeout=2)
+        except (NatsError, OSError) as error:
+            await let_go(client)
+            raise BusLost(f"{url}: {reason_of(error)}") from error
+        return client
+
+    async def _is_up(self, client: Client, url: str) -> None:
+        self._client, self.server, self.fault, self.is_connected = client, url, "", True
+        self._connections += 1
+        if self._connections > 1:
+            self._measures.bus_reconnects.value += 1
+        _log.info("connected to the bus", extra={"server": url})
+        for call in self._on_connect:
+            call()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _erred(self, error: Exception) -> None:
+        """What nats-py tells of."""
+        text = reason_of(error)
+        if isinstance(error, SlowConsumerError):
+            kind = "slow"
+        elif "permissions violation" in text.lower():
+            kind = "refused"
+            _log.warning("the bus refuses", extra={"why": text})
+        else:
+            kind = "other"
+            self.fault = text
+        self._errors.of(kind).value += 1
+
+    # -- speaking and listening --
+
+    async def publish(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None = None, *, reply: str = ""
+    ) -> None:
         """Send to whoever listens. BusLost without a connection; no word of whether it arrived."""
-        raise NotImplementedError
+        client = self._client
+        if client is None:
+            raise BusLost(f"no connection to the bus: {self.fault or 'not yet'}")
+        try:
+            await client.publish(subject, data, reply, None if headers is None else dict(headers))
+        except MaxPayloadError:
+            raise BusFault(f"{len(data)} bytes are more than the bus takes", status=413) from None
+        except (NatsError, OSError) as error:
+            raise BusLost(f"{self.server}: {reason_of(error)}") from error
 
-    async def subscribe(self, subject: str, heard: Callable[[Said], None]) -> None:
+    async def subscribe(self, subject: str, heard: Heard) -> None:
         """Call `heard` for each message, also over connections made anew, until the end of the bus."""
-        raise NotImplementedError
+        self._wanted.append((subject, heard))
+        client = self._client
+        if client is not None:
+            try:
+                await self._listen(client, subject, heard)
+                self.rtt = await client.rtt(timeout=2)  # once that is answered, the server knows
+            except (NatsError, OSError) as error:
+                self.fault = reason_of(error)
+                self._gone.set()  # the next connection has it
+
+    async def _listen(self, client: Client, subject: str, heard: Heard) -> None:
+        async def deliver(message: Msg) -> None:
+            heard(_said(message))
+            now = self._clock.mono()
+            if now > self._turn_ends:
+                await asyncio.sleep(0)
+                self._turn_ends = self._clock.mono() + TURN_SECONDS
+
+        await client.subscribe(
+            subject,
+            cb=deliver,
+            pending_msgs_limit=MAX_WAITING_MESSAGES,
+            pending_bytes_limit=MAX_WAITING_BYTES,
+        )
+
+    # -- asking --
 
     async def request(
         self, subject: str, data: bytes, *, within: float, headers: Mapping[str, str] | None = None
     ) -> Said:
         """The first answer. BusLost, BusSilent, NobodyThere."""
-        raise NotImplementedError
+        answers: list[Said] = []
+
+        def take(said: Said) -> bool:
+            answers.append(said)
+            return True
+
+        await self.gather(subject, data, take, within=within, headers=headers)
+        return answers[0]
+
+    async def gather(
+        self,
+        subject: str,
+        data: bytes,
+        take: Take,
+        *,
+        within: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """An answer in several parts. within: seconds that the next part may take. Raises as `request`."""
+        self._numbers += 1
+        token = str(self._numbers)
+        self._asked[token] = asked = _Asked(subject, take, within)
+        try:
+            await self.publish(subject, data, headers, reply=f"{self._inbox}.{token}")
+            await asked.done
+        finally:
+            del self._asked[token]
+            asked.close()
+
+    def _answered(self, said: Said) -> None:
+        asked = self._asked.get(said.subject.rpartition(".")[2])
+        if asked is not None:
+            asked.heard(said)
+
+    def _fail_all(self, why: str) -> None:
+        for asked in self._asked.values():
+            asked.fail(BusLost(why))
 
     async def api(self, name: str, body: Mapping[str, Any] | None = None, *, within: float) -> dict[str, Any]:
-        """Ask JetStream; name: as "STREAM.INFO.X". ApiFault when it says no, and what `request` raises."""
-        raise NotImplementedError
+        """Ask JetStream. name: as "STREAM.INFO.X". ApiFault when it says no, and what `request` raises."""
+        data = b"" if body is None else json.dumps(body).encode()
+        said = await self.request(self.address.api(name), data, within=within)
+        if len(said.data) > MAX_ANSWER_BYTES:
+            raise ApiFault(f"{name}: {len(said.data)} bytes", code=500, err_code=0)
+        try:
+            answer = json.loads(said.data)
+        except (ValueError, RecursionError):
+            raise ApiFault(f"{name}: an answer that is no JSON", code=500, err_code=0) from None
+        if not isinstance(answer, dict):
+            raise ApiFault(f"{name}: an answer that is no object", code=500, err_code=0)
+        error = answer.get("error")
+        if error is not None:
+            error = error if isinstance(error, dict) else {}
+            raise ApiFault(
+                f"{name}: {error.get('description', 'refused')}",
+                code=int(error.get("code", 500)),
+                err_code=int(error.get("err_code", 0)),
+            )
+        return answer
 
-    def on_reconnect(self, call: Callable[[], None]) -> None:
-        """Call at each connection made, the first too."""
-        raise NotImplementedError
+
+def pause_after(rounds: int) -> float:
+    """Seconds before all servers are tried once more, after so many rounds."""
+    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(rounds - 1, 10), LONGEST_PAUSE_SECONDS)
+    return longest * (1.0 + secrets.randbelow(500) / 1000.0)
+
+
+def _said(message: Msg) -> Said:
+    headers = message.headers
+    if headers is None:
+        return Said(message.subject, message.data, _NO_HEADERS)
+    return Said(message.subject, message.data, headers, headers.get(_STATUS, ""))
+
+
+_NO_HEADERS: Mapping[str, str] = {}
