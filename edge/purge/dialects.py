@@ -1,0 +1,414 @@
+"""The shapes that purges come in. PURE. RFC 9110 section 9.
+
+Owns: `route`, which says what a request line asks for, and `read`, which makes one `PurgeRequest` of any accepted shape:
+ours, those of Fastly and of Cloudflare, and PURGE. Rules: a shape is known by its path alone; the target is taken as it was
+sent and decoded once, where a name or a tag stands in it; what a shape does not know is refused. The answers are
+edge.purge.dialects_answers', the JSON of orders is edge.semantics.purge_order's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import assert_never
+from urllib.parse import unquote_to_bytes
+
+from edge.purge.declined import Declined, Reason, Unacceptable, declined
+from edge.purge.requests import MAX_NOTE, Asking, Naming, PurgeRequest, Wait
+from edge.purge.requests_json import (
+    Object,
+    flag_of,
+    list_of,
+    object_of,
+    only,
+    pointer,
+    read_object,
+    text_of,
+)
+from edge.purge.signing.message import Message
+from edge.semantics.message import Fields
+from edge.settings.units import parse_duration, render_duration
+
+DEFAULT_WAIT = 5.0
+"""Seconds, where ?wait= comes without ?timeout=."""
+MAX_PAGE = 200
+DEFAULT_PAGE = 50
+
+_JSON = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?', re.IGNORECASE)
+_IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+
+
+class Dialect(Enum):
+    """Whose shape a request has, and so its answer."""
+
+    OURS = "perigee"
+    FASTLY = "fastly"
+    CLOUDFLARE = "cloudflare"
+    METHOD = "method"
+
+
+class Shape(Enum):
+    """A kind of request that purges."""
+
+    OURS = "ours"
+    FASTLY_KEY = "fastly-key"
+    FASTLY_KEYS = "fastly-keys"
+    FASTLY_ALL = "fastly-all"
+    FASTLY_URL = "fastly-url"
+    CLOUDFLARE = "cloudflare"
+    METHOD = "method"
+
+
+_DIALECT = {
+    Shape.OURS: Dialect.OURS,
+    Shape.FASTLY_KEY: Dialect.FASTLY,
+    Shape.FASTLY_KEYS: Dialect.FASTLY,
+    Shape.FASTLY_ALL: Dialect.FASTLY,
+    Shape.FASTLY_URL: Dialect.FASTLY,
+    Shape.CLOUDFLARE: Dialect.CLOUDFLARE,
+    Shape.METHOD: Dialect.METHOD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """A request that purges. site: of the path, None = it has none. said: the tag or the URL of the path, decoded or raw."""
+
+    shape: Shape
+    site: str | None = None
+    said: str = ""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose shape it is."""
+        return _DIALECT[self.shape]
+
+
+@dataclass(frozen=True, slots=True)
+class OnePurge:
+    """How far a purge has come. id: as sent."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentPurges:
+    """Who purged what, when; latest first. before: the id of the last one that was seen, None = from the latest."""
+
+    limit: int = DEFAULT_PAGE
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """All nodes that are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The OpenAPI document."""
+
+
+Route = Purge | OnePurge | RecentPurges | Nodes | Document
+
+_SITE_PATH = re.compile(rb"/service/([^/]+)/(purge|purge_all)(?:/(.+))?")
+_ZONE_PATH = re.compile(rb"(?:/client/v4)?/zones/([^/]+)/purge_cache")
+
+
+def route(method: bytes, target: bytes) -> Route | Declined:
+    """What a request line asks for. target: raw origin-form."""
+    path, _, query = target.partition(b"?")
+    try:
+        found = _route(method, path, query, target)
+    except Unacceptable as fault:
+        return fault.why
+    if found is None:
+        return declined(Reason.NO_SUCH_PATH, "there is nothing here")
+    allowed = methods_of(found)
+    if method not in allowed:
+        return declined(Reason.WRONG_METHOD, f"only {b', '.join(allowed).decode()} here")
+    return found
+
+
+def methods_of(found: Route) -> tuple[bytes, ...]:
+    """The methods of a path, for Allow."""
+    match found:
+        case RecentPurges() | Purge(Shape.OURS):
+            return (b"GET", b"POST")
+        case Purge():
+            return (b"POST",)
+        case OnePurge() | Nodes() | Document():
+            return (b"GET",)
+        case _ as never:
+            assert_never(never)
+
+
+def _route(method: bytes, path: bytes, query: bytes, target: bytes) -> Route | None:
+    if path == b"/v1/purges":
+        return Purge(Shape.OURS) if method == b"POST" else _page(query)
+    if path.startswith(b"/v1/purges/"):
+        return OnePurge(_name(path[len(b"/v1/purges/") :]))
+    if path == b"/v1/nodes":
+        return Nodes()
+    if path == b"/v1/openapi.json":
+        return Document()
+    if path.startswith(b"/purge/") and len(path) > len(b"/purge/"):
+        return Purge(Shape.FASTLY_URL, said=_text(target[len(b"/purge/") :]))
+    at_zone = _ZONE_PATH.fullmatch(path)
+    if at_zone is not None:
+        return Purge(Shape.CLOUDFLARE, _name(at_zone[1]))
+    at_site = _SITE_PATH.fullmatch(path)
+    if at_site is None:
+        return None
+    site, verb, key = at_site.groups()
+    if verb == b"purge_all":
+        return None if key is not None else Purge(Shape.FASTLY_ALL, _name(site))
+    if key is None:
+        return Purge(Shape.FASTLY_KEYS, _name(site))
+    tag = unquote_to_bytes(key).decode("utf-8", "surrogateescape")
+    return Purge(Shape.FASTLY_KEY, _name(site), tag)
+
+
+def _page(query: bytes) -> RecentPurges:
+    page = RecentPurges()
+    for name, said in _parameters(query):
+        if name == "limit" and said.isascii() and said.isdigit() and 1 <= int(said[:9]) <= MAX_PAGE:
+            page = replace(page, limit=int(said))
+        elif name == "before" and said:
+            page = replace(page, before=said)
+        else:
+            raise Unacceptable(
+                Reason.BAD_QUERY, f"allowed: limit=1 to {MAX_PAGE}, before=ID, each at most once", name[:60]
+            )
+    return page
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(purge: Purge, message: Message, asking: Asking) -> PurgeRequest | Declined:
+    """One request of any shape. The message's body is whole; that it is signed was seen to."""
+    try:
+        request = _read(purge, message, asking)
+        key = _idempotency_key(message.fields)
+    except Unacceptable as fault:
+        return fault.why
+    return replace(request, idempotency_key=key)
+
+
+def _read(purge: Purge, message: Message, asking: Asking) -> PurgeRequest:
+    if purge.shape is Shape.OURS:
+        return _options(_ours(_body(message), asking), message.target.partition(b"?")[2], asking)
+    if b"?" in message.target and purge.shape not in {Shape.FASTLY_URL, Shape.METHOD}:
+        raise Unacceptable(Reason.BAD_QUERY, "this path has no query")
+    match purge.shape:
+        case Shape.CLOUDFLARE:
+            return _cloudflare(_body(message), asking, asking.site(purge.site, "path"))
+        case Shape.FASTLY_KEYS:
+            return _fastly_keys(message, asking, asking.site(purge.site, "path"))
+        case Shape.FASTLY_KEY | Shape.FASTLY_ALL | Shape.FASTLY_URL | Shape.METHOD:
+            return _bodiless(purge, message, asking)
+        case _ as never:
+            assert_never(never)
+
+
+def _ours(said: Object, asking: Asking) -> PurgeRequest:
+    only(
+        said, ("urls", "variants", "site", "tags", "prefixes", "hosts", "sites", "everything", "soft", "note")
+    )
+    naming = Naming(asking)
+    for text, where in _texts(said, "urls"):
+        naming.url(text, where)
+    for one, where in _list(said, "variants"):
+        _variant(naming, object_of(one, where), where)
+    if "tags" in said:
+        site = asking.site(text_of(said["site"], "/site") if "site" in said else None, "/site")
+        for text, where in _texts(said, "tags"):
+            naming.tag(site, text, where)
+    elif "site" in said:
+        raise Unacceptable(
+            Reason.UNKNOWN_MEMBER, "site goes with tags; a whole site is named by sites", "/site"
+        )
+    for text, where in _texts(said, "prefixes"):
+        naming.prefix(text, where)
+    for text, where in _texts(said, "hosts"):
+        naming.host(text, where)
+    for text, where in _texts(said, "sites"):
+        naming.site(text, where)
+    if flag_of(said.get("everything", False), "/everything"):
+        naming.everything()
+    soft = flag_of(said.get("soft", False), "/soft")
+    return PurgeRequest(naming.items(), soft, _note(text_of(said.get("note", ""), "/note")))
+
+
+def _variant(naming: Naming, said: Object, where: str) -> None:
+    only(said, ("url", "headers"), where)
+    if len(said) < 2:
+        raise Unacceptable(Reason.BAD_VARIANT, "a variant has a url and headers", where)
+    headers = object_of(said["headers"], pointer(where, "headers"))
+    at = pointer(where, "headers")
+    fields = {name: text_of(value, pointer(at, name)) for name, value in headers.items()}
+    naming.variant(text_of(said["url"], pointer(where, "url")), fields, where)
+
+
+def _cloudflare(said: Object, asking: Asking, site: str) -> PurgeRequest:
+    only(said, ("files", "tags", "hosts", "prefixes", "purge_everything"))
+    naming = Naming(asking, within=site)
+    for one, where in _list(said, "files"):
+        if isinstance(one, dict) and "headers" in one:
+            _variant(naming, one, where)
+        elif isinstance(one, dict):
+            only(one, ("url", "headers"), where)
+            naming.url(text_of(one.get("url"), pointer(where, "url")), where)
+        else:
+            naming.url(text_of(one, where), where)
+    for text, where in _texts(said, "tags"):
+        naming.tag(site, text, where)
+    for text, where in _texts(said, "hosts"):
+        naming.host(text, where)
+    for text, where in _texts(said, "prefixes"):
+        naming.prefix(text, where)
+    if flag_of(said.get("purge_everything", False), "/purge_everything"):
+        naming.site(site, "/purge_everything")
+    return PurgeRequest(naming.items())
+
+
+def _fastly_keys(message: Message, asking: Asking, site: str) -> PurgeRequest:
+    naming = Naming(asking)
+    _surrogate_keys(naming, message.fields, site)
+    if message.body or b"surrogate-key" not in message.fields:
+        said = _body(message)
+        only(said, ("surrogate_keys",))
+        for text, where in _texts(said, "surrogate_keys"):
+            naming.tag(site, text, where)
+    return PurgeRequest(naming.items(), _soft(message.fields))
+
+
+def _bodiless(purge: Purge, message: Message, asking: Asking) -> PurgeRequest:
+    if message.body:
+        raise Unacceptable(Reason.UNEXPECTED_BODY, "this request has no body")
+    naming = Naming(asking)
+    match purge.shape:
+        case Shape.FASTLY_KEY:
+            naming.tag(asking.site(purge.site, "path"), purge.said, "path")
+        case Shape.FASTLY_ALL:
+            naming.site(asking.site(purge.site, "path"), "path")
+        case Shape.FASTLY_URL:
+            absolute = re.match(r"https?://", purge.said, re.IGNORECASE) is not None
+            naming.url(purge.said if absolute else f"http://{purge.said}", "path")
+        case _:
+            _by_method(naming, message, asking)
+    return PurgeRequest(naming.items(), _soft(message.fields))
+
+
+def _by_method(naming: Naming, message: Message, asking: Asking) -> None:
+    """PURGE: the URL it is sent to, or the tags of Surrogate-Key of the site that the host belongs to."""
+    if b"surrogate-key" not in message.fields:
+        naming.uri(message.authority, _text(message.target), "target")
+        return
+    site = asking.sites.find(message.authority.host)
+    if site is None:
+        raise Unacceptable(Reason.UNKNOWN_HOST, f"no site serves {message.authority.host.decode()}", "Host")
+    _surrogate_keys(naming, message.fields, site.name)
+
+
+def _surrogate_keys(naming: Naming, fields: Fields, site: str) -> None:
+    for line in fields.all(b"surrogate-key"):
+        for tag in line.split():
+            naming.tag(site, tag.decode("utf-8", "surrogateescape"), "Surrogate-Key")
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _body(message: Message) -> Object:
+    kinds = message.fields.all(b"content-type")
+    if len(kinds) != 1 or _JSON.fullmatch(kinds[0]) is None:
+        raise Unacceptable(Reason.CONTENT_TYPE, "the body is JSON, and has to say so", "Content-Type")
+    return read_object(message.body)
+
+
+def _list(said: Object, name: str) -> list[tuple[object, str]]:
+    if name not in said:
+        return []
+    at = pointer("", name)
+    return [(one, pointer(at, number)) for number, one in enumerate(list_of(said[name], at))]
+
+
+def _texts(said: Object, name: str) -> list[tuple[str, str]]:
+    return [(text_of(one, where), where) for one, where in _list(said, name)]
+
+
+def _note(text: str) -> str:
+    if len(text) > MAX_NOTE or not text.isprintable():
+        raise Unacceptable(
+            Reason.BAD_NOTE, f"a note of {len(text)} characters, or with control characters", "/note"
+        )
+    return text
+
+
+def _soft(fields: Fields) -> bool:
+    said = fields.all(b"fastly-soft-purge")
+    if said not in {(), (b"1",)}:
+        raise Unacceptable(Reason.BAD_FIELD, "Fastly-Soft-Purge is 1 or is not there", "Fastly-Soft-Purge")
+    return bool(said)
+
+
+def _idempotency_key(fields: Fields) -> str | None:
+    said = fields.all(b"idempotency-key")
+    if not said:
+        return None
+    if len(said) > 1 or _IDEMPOTENCY_KEY.fullmatch(said[0]) is None:
+        raise Unacceptable(
+            Reason.BAD_IDEMPOTENCY_KEY, "not one key of 1 to 255 visible characters", "Idempotency-Key"
+        )
+    return said[0].decode("ascii")
+
+
+def _options(request: PurgeRequest, query: bytes, asking: Asking) -> PurgeRequest:
+    """What the query of our own shape adds."""
+    timeout: float | None = None
+    for name, said in _parameters(query):
+        if name == "dry_run" and said in {"1", "true"}:
+            request = replace(request, dry_run=True)
+        elif name == "wait" and said in {wait.value for wait in Wait}:
+            request = replace(request, wait=Wait(said))
+        elif name == "timeout":
+            timeout = parse_duration(said)
+            if timeout is None or timeout > asking.max_wait:
+                most = render_duration(asking.max_wait)
+                raise Unacceptable(Reason.BAD_QUERY, f"timeout is a duration of at most {most}", "timeout")
+        else:
+            raise Unacceptable(Reason.BAD_QUERY, "a parameter or value that is not known", name[:60])
+    if timeout is not None and request.wait is None:
+        raise Unacceptable(Reason.BAD_QUERY, "timeout goes with wait", "timeout")
+    if request.dry_run and request.wait is not None:
+        raise Unacceptable(Reason.BAD_QUERY, "there is nothing to wait for in a dry run", "wait")
+    longest = min(DEFAULT_WAIT, asking.max_wait) if timeout is None else timeout
+    return replace(request, timeout=longest if request.wait is not None else 0.0)
+
+
+def _parameters(query: bytes) -> list[tuple[str, str]]:
+    """Name and value of each; raises Unacceptable for one that stands twice. Nothing is percent-decoded: nothing has to be."""
+    if not query:
+        return []
+    pairs: list[tuple[str, str]] = []
+    for part in query.split(b"&")[:100]:
+        name, _, said = part.partition(b"=")
+        pairs.append((name.decode("latin-1"), said.decode("latin-1")))
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise Unacceptable(Reason.BAD_QUERY, "a parameter stands twice")
+    return pairs
+
+
+def _name(raw: bytes) -> str:
+    """A path segment that names something of ours."""
+    try:
+        return unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unacceptable(Reason.NOT_UTF_8, "a name in the path is no UTF-8", "path") from None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("latin-1")
