@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shlex
 import sys
@@ -24,10 +23,7 @@ from edge.purge.signing.key_schema import KEY
 from edge.purge.signing.keys import ALL_KINDS, Algorithm, Key, KeyState, Scope, ScopeKind
 from edge.purge.signing.private_keys import material_of, new_signing_key, pem, write_private
 from edge.settings.document import parse
-from edge.settings.problems import Path as Steps
 from edge.settings.problems import Problem, Refused, SettingsFault
-
-_STATE = re.compile(r"""[ \t]*(?:state|"state"|'state')[ \t]*=[^\n]*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +198,25 @@ def revoke(name: str, folder: Path) -> int:
 
 
 def revoked(name: str, data: bytes) -> bytes:
-    """The text of a key file with its state set to revoked. Raises SettingsFault where its state cannot be found."""
+    """The text of a key file with its state set to revoked, all other lines as they are. Raises SettingsFault."""
     said = 'state = "revoked"'
-    text = data.decode("utf-8")
-    steps: Steps = ("state",)
-    line = parse(name, data).places.get(steps)
+    before = parse(name, data)
+    line = before.places.get(("state",))
+    lines = data.decode("utf-8").split("\n")
     if line is None:
-        return f"{said}\n{text}".encode()
-    lines = text.split("\n")
-    if _STATE.fullmatch(lines[line - 1].rstrip("\r")) is None:
+        lines.insert(0, said)
+    else:
+        lines[line - 1] = said
+    text = "\n".join(lines).encode()
+    wanted = {**before.table, "state": KeyState.REVOKED.value}
+    try:
+        is_done = parse(name, text).table == wanted
+    except SettingsFault:
+        is_done = False
+    if not is_done:
         wrong = "the state does not stand on a line of its own"
         raise SettingsFault([Problem(name, line, "state", wrong, f"write {said}")])
-    lines[line - 1] = said
-    return "\n".join(lines).encode()
+    return text
 
 
 def _replace(file: Path, data: bytes) -> None:

@@ -235,3 +235,8 @@ def test_what_was_read_once_is_canonical_when_written(value):
     except NotStructured:
         return
     assert sf.parse_list(sf.render_list(read)) == read
+
+
+def test_who_must_refuse_a_repeated_key_sees_it():
+    assert sf.parse_members(b"a=1, b, a=2") == (("a", Item(1)), ("b", Item(True)), ("a", Item(2)))
+    assert sf.parse_dictionary(b"a=1, b, a=2") == {"a": Item(2), "b": Item(True)}

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tools.perigee import app
 
-SUBCOMMANDS = ["run", "demo", "check", "explain"]
+SUBCOMMANDS = ["run", "demo", "check", "explain", "keys", "sign"]
 
 
 def test_help_names_every_subcommand():

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from edge.purge.signing.key_schema import KEY
 from edge.purge.signing.keys import Algorithm, Key, KeyRing
-from edge.settings.document import Document, parse, read_table
+from edge.settings.document import MAX_FILE_BYTES, Document, parse, read_table
 from edge.settings.problems import Problem, SettingsFault, shown
 
 MAX_FILES = 10_000
-MAX_FILE_BYTES = 64 * 1024
 
 _MATERIAL = {Algorithm.ED25519: "public_key", Algorithm.HMAC_SHA256: "secret"}
 

@@ -125,7 +125,7 @@ KEY: Schema[Key] = Schema(
             "kinds",
             SetOf(ListOf(Choice(tuple(kind for kind in ScopeKind if kind in ALL_KINDS)), 10, 1)),
             "scope.kinds",
-            "What its purges may select by.",
+            "What its purges may select by. To empty the whole cache is may_purge_everything.",
         ),
         Setting(
             "may_purge_everything",
