@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from edge.measures import Measures
+from edge.purge.signing.faults import SENTENCE as SIGNATURE_SENTENCE
+from edge.purge.signing.faults import Refused, SignatureFault
+from edge.purge.signing.key_schema import KEY
 from edge.semantics.reasons import SENTENCE, Because
+from edge.settings.composed import Or
 from edge.settings.dns_schema import RECORD, ZONE
 from edge.settings.network_schema import NETWORK, NETWORK_NODE, POP, REGION, ROUTE
 from edge.settings.node_schema import NODE
@@ -101,6 +105,25 @@ def network() -> str:
     return _page("Network settings", source, about, "\n".join([*parts, _settings_of("The network", NETWORK)]))
 
 
+def keys() -> str:
+    """Every setting of a key file, and every reason why a signed request is refused."""
+    about = (
+        "A file of the folder of keys, one key each; `perigee keys new` writes one. The folder is looked at once a second; a\n"
+        "file with an error changes nothing, and the log, `/readyz` and `perigee_key_reloads_total` say so. To change a key\n"
+        "without a gap: add a second one, sign with that, and revoke the first."
+    )
+    rows = [
+        (f"`{fault.value}`", str(Refused(fault, "").status), SIGNATURE_SENTENCE[fault])
+        for fault in SignatureFault
+    ]
+    refused = (
+        "## Refused requests\n\nThe word stands in the answer, in the log and in `perigee_signatures_total`.\n\n"
+        + table(("reason", "status", "meaning"), rows)
+    )
+    source = "edge/purge/signing/key_schema.py and edge/purge/signing/faults.py"
+    return _page("Keys and signatures", source, about, f"{_settings_of('Key file', KEY)}\n{refused}")
+
+
 def _settings_of(title: str, schema: Schema[Any]) -> str:
     one = tuple(schema.tables) == ("",)  # an element of an array: its title is its table
     parts: list[str] = []
@@ -116,16 +139,18 @@ def _settings_of(title: str, schema: Schema[Any]) -> str:
 
 
 def _setting_row(schema: Schema[Any], setting: Setting) -> tuple[str, ...]:
-    default = (
-        "must be written"
-        if setting.path in schema.required
-        else f"`{setting.kind.write(schema.default(setting.path))}`"
-    )
+    if setting.path in schema.required:
+        default = "must be written"
+    elif schema.default(setting.path) is None and not isinstance(setting.kind, Or):
+        default = "none"
+    else:
+        default = f"`{setting.kind.write(schema.default(setting.path))}`"
     changes = "restart" if setting.restart else "live"
     return f"`{setting.steps[-1]}`", default, setting.kind.allowed(), changes, setting.why
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "keys.md": keys,
     "metrics.md": metrics,
     "network.md": network,
     "reasons.md": reasons,
