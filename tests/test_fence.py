@@ -1,0 +1,402 @@
+"""The fence in a node: what is stored is used as far as it is vouched for, what is fetched is stamped, tiers agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edge.errors import UpstreamFault
+from edge.semantics.message import Authority, Line
+from edge.semantics.purge_table import PurgeTable
+from edge.semantics.rules import FreshnessRules, OnLogLoss, PurgeRules, SiteRules
+from edge.semantics.selectors import (
+    Everything,
+    Group,
+    Host,
+    Prefix,
+    Selector,
+    Site,
+    Tag,
+    Uri,
+    Variant,
+)
+from tests.kit.clock import ManualClock
+from tests.kit.log_reader import HISTORY, HandReader
+from tests.kit.node_bench import HERE, Got, NodeBench, exchange, got, node_bench
+from tests.kit.scripted_upstream import Said, fresh
+
+DOWN = UpstreamFault("10.0.0.1:80 refused", proxy_status="connection_refused")
+TAGGED: tuple[Line, ...] = (
+    (b"Surrogate-Key", b"news front"),
+    (b"Cache-Groups", b'"shop"'),
+    (b"Vary", b"X-Flavour"),
+    (b"ETag", b'"1"'),
+)
+URI = Uri(HERE, b"/news/a")
+
+
+@asynccontextmanager
+async def fenced(
+    folder: Path, rules: SiteRules | None = None, **more: object
+) -> AsyncIterator[tuple[NodeBench, HandReader]]:
+    reader = HandReader(ManualClock())
+    async with node_bench(folder, rules, reader=reader, **more) as bench:  # type: ignore[arg-type]  # by the test
+        reader.table, reader.clock = bench.fence.table, bench.clock
+        reader.proven_at = bench.clock.mono()
+        yield bench, reader
+
+
+@pytest.mark.parametrize(
+    ("items", "names"),
+    [
+        ((URI,), True),
+        ((Uri(Authority(b"https", b"a.example", 443), b"/news/a"),), True),
+        ((Uri(Authority(b"http", b"a.example", 8080), b"/news/a"),), False),
+        ((Uri(HERE, b"/news/a?x"),), False),
+        ((Variant(URI, ((b"x-flavour", b"sweet"),)),), True),
+        ((Variant(URI, ((b"x-flavour", b"sour"),)),), False),
+        ((Tag("default", b"news"),), True),
+        ((Tag("default", b"shop"),), True),  # a cache group is a tag, too
+        ((Tag("default", b"new"),), False),
+        ((Tag("other", b"news"),), False),
+        ((Group(HERE, b"shop"),), True),
+        ((Group(HERE, b"news"),), False),
+        ((Prefix(b"a.example", b"/news"),), True),
+        ((Prefix(b"a.example", b"/news/"),), True),
+        ((Prefix(b"a.example", b"/new"),), False),
+        ((Prefix(b"b.example", b"/news"),), False),
+        ((Host(b"a.example"),), True),
+        ((Host(b"example"),), False),
+        ((Site("default"),), True),
+        ((Site("other"),), False),
+        ((Everything(),), True),
+        ((Tag("default", b"none"), Host(b"none"), URI), True),
+    ],
+)
+@pytest.mark.parametrize("is_in_memory", [True, False])
+async def test_what_a_purge_names_is_fetched_again_and_nothing_else(
+    tmp_path: Path, items: tuple[Selector, ...], names: bool, is_in_memory: bool
+):
+    async with fenced(tmp_path) as (bench, log):
+        bench.origin.says(fresh(b"old", *TAGGED))
+        await bench.get(b"/news/a", (b"X-Flavour", b"sweet"))
+        await bench.settled()
+        if not is_in_memory:
+            bench.store.memory.remove_key(bench.key(b"/news/a"))
+        log.order(*items)
+        bench.origin.says(fresh(b"new", *TAGGED))
+        answer = await bench.get(b"/news/a", (b"X-Flavour", b"sweet"))
+        assert answer.body == (b"new" if names else b"old"), answer.cache
+        if names:
+            assert answer.cache is not None and answer.cache.endswith(b";stored;detail=purged"), answer.cache
+            assert b"if-none-match" not in bench.origin.requests[-1].fields  # gone, not stale
+        # and what was fetched then is clean
+        asked = len(bench.origin.requests)
+        assert (await bench.get(b"/news/a", (b"X-Flavour", b"sweet"))).body == answer.body
+        assert len(bench.origin.requests) == asked
+
+
+async def test_a_hit_that_was_vouched_for_is_not_looked_at_again_until_the_next_order(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a")
+        log.order(Tag("default", b"none"))
+        (held,) = bench.store.in_memory(bench.key(b"/a"))
+        assert held.clean < log.table.latest
+        await bench.get(b"/a")
+        assert held.clean == log.table.applied
+
+
+# --- soft ---
+
+
+async def test_a_soft_purge_makes_it_stale_and_a_304_makes_it_clean_again(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", (b"ETag", b'"1"'), body=b"old")
+        log.order(Uri(HERE, b"/a"), soft=True)
+        bench.origin.says(Said(304, ((b"ETag", b'"1"'), (b"Cache-Control", b"max-age=60"))))
+        answer = await bench.get(b"/a")
+        assert answer.body == b"old"
+        assert answer.cache == b"edge-1;fwd=stale;fwd-status=304;ttl=60;stored;detail=soft-purged"
+        assert bench.origin.requests[-1].fields.get(b"if-none-match") == b'"1"'
+        assert (await bench.get(b"/a")).cache == b"edge-1;hit;ttl=60;detail=fresh"
+
+
+async def test_a_soft_purged_response_is_served_while_it_is_revalidated_as_long_as_the_site_allows(
+    tmp_path: Path,
+):
+    rules = SiteRules(freshness=FreshnessRules(stale_while_revalidate=10.0))
+    async with fenced(tmp_path, rules) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        log.order(Uri(HERE, b"/a"), soft=True)
+        bench.clock.advance(5.0)
+        bench.origin.says(fresh(b"new"))
+        answer = await bench.get(b"/a")
+        assert answer.body == b"old" and answer.verdict.cache == "stale"
+        await bench.settled()
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_that_window_begins_with_the_purge(tmp_path: Path):
+    rules = SiteRules(freshness=FreshnessRules(stale_while_revalidate=10.0))
+    async with fenced(tmp_path, rules) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        log.order(Uri(HERE, b"/a"), soft=True)
+        bench.clock.advance(11.0)
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_a_soft_purged_response_stands_in_for_an_error_and_a_hard_purged_one_never(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        await bench.stored(b"/b", body=b"old")
+        log.order(Uri(HERE, b"/a"), soft=True)
+        log.order(Uri(HERE, b"/b"))
+        bench.origin.says(DOWN)
+        assert (await bench.get(b"/a")).body == b"old"
+        assert (await bench.get(b"/b")).status == 502
+
+
+# --- fills ---
+
+
+async def test_who_comes_after_a_purge_does_not_get_what_was_asked_for_before_it(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        gate = bench.origin.hold()
+        bench.origin.says(fresh(b"old"), fresh(b"new"))
+        before = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(1)
+        log.order(Uri(HERE, b"/a"))
+        after = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(2)
+        gate.release()
+        assert [(await before).body, (await after).body] == [b"old", b"new"]
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_who_waits_for_a_fill_of_unknown_tags_looks_at_them_when_they_come(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        gate = bench.origin.hold()
+        bench.origin.says(fresh(b"old", (b"Cache-Tag", b"t")), fresh(b"new", (b"Cache-Tag", b"t")))
+        before = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(1)
+        log.order(Tag("default", b"t"))
+        after = asyncio.ensure_future(bench.get(b"/a"))
+        await bench_waits(bench, 1)
+        assert len(bench.origin.requests) == 1  # a purge of some tag does not end collapsing
+        gate.release()
+        assert [(await before).body, (await after).body] == [b"old", b"new"]
+
+
+async def test_a_purge_of_something_else_ends_no_collapsing(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        gate = bench.origin.hold()
+        before = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(1)
+        log.order(Uri(HERE, b"/b"), Prefix(b"a.example", b"/b"), Tag("default", b"none"), Host(b"b.example"))
+        after = asyncio.ensure_future(bench.get(b"/a"))
+        await bench_waits(bench, 1)
+        gate.release()
+        assert [(await before).body, (await after).body] == [b"body", b"body"]
+        assert len(bench.origin.requests) == 1
+
+
+async def bench_waits(bench: NodeBench, count: int) -> None:
+    """Until so many requests follow another's fill: whoever was started gets there without waiting for anything else."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert bench.counted("perigee_fills_followed") == {"": float(count)}
+
+
+async def test_what_was_asked_for_before_a_purge_is_stored_as_old(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        gate = bench.origin.hold()
+        bench.origin.says(fresh(b"old"), fresh(b"new"))
+        before = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(1)
+        log.order(Uri(HERE, b"/a"))
+        gate.release()
+        assert (await before).body == b"old"
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_a_304_to_a_question_asked_before_a_purge_does_not_make_it_clean(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", (b"ETag", b'"1"'), body=b"old")
+        bench.clock.advance(61.0)
+        gate = bench.origin.hold()
+        bench.origin.says(Said(304, ((b"ETag", b'"1"'), (b"Cache-Control", b"max-age=60"))), fresh(b"new"))
+        before = asyncio.ensure_future(bench.get(b"/a"))
+        await gate.wait_waiting(1)
+        log.order(Uri(HERE, b"/a"))
+        gate.release()
+        assert (await before).body == b"old"
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+# --- a silent log ---
+
+
+@pytest.mark.parametrize("policy", list(OnLogLoss))
+@pytest.mark.parametrize("is_origin_there", [True, False])
+async def test_when_the_log_is_silent_the_site_says_what_counts(
+    tmp_path: Path, policy: OnLogLoss, is_origin_there: bool
+):
+    rules = SiteRules(purge=PurgeRules(policy, 15.0))
+    async with fenced(tmp_path, rules) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        bench.clock.advance(14.9)
+        assert (await bench.get(b"/a")).cache == b"edge-1;hit;ttl=46;detail=fresh"
+        bench.clock.advance(0.2)
+        bench.origin.says(fresh(b"new") if is_origin_there else DOWN)
+        answer = await bench.get(b"/a")
+        if policy is OnLogLoss.SERVE:
+            assert (answer.body, answer.cache) == (b"old", b"edge-1;hit;ttl=45;detail=purge-log-lost")
+        elif is_origin_there:
+            assert answer.body == b"new"
+            assert answer.cache == b"edge-1;fwd=stale;fwd-status=200;ttl=60;stored;detail=purge-log-lost"
+        elif policy is OnLogLoss.REVALIDATE:
+            assert answer.body == b"old"
+        else:
+            assert answer.status == 502
+        # and it counts again as soon as the log is heard
+        log.proven_at = bench.clock.mono()
+        if is_origin_there or policy is not OnLogLoss.REFUSE:
+            assert b";hit;" in ((await bench.get(b"/a")).cache or b"")
+
+
+async def test_a_log_that_is_not_the_one_that_was_read_is_a_silent_one(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        log.suspended = True
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_what_lies_below_the_floor_is_validated(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", (b"ETag", b'"1"'), body=b"old")
+        log.table.begin(100)
+        bench.origin.says(Said(304, ((b"ETag", b'"1"'), (b"Cache-Control", b"max-age=60"))))
+        answer = await bench.get(b"/a")
+        assert (answer.body, answer.verdict.because.value if answer.verdict.because else "") == (
+            b"old",
+            "purge-unknown",
+        )
+        assert b";hit;" in ((await bench.get(b"/a")).cache or b"")
+
+
+async def test_what_was_stored_for_a_site_of_another_name_is_not_used(tmp_path: Path):
+    """Tags and sites are purged by the site's name, so under another name nobody can vouch for it."""
+    async with fenced(tmp_path) as (bench, _):
+        await bench.stored(b"/a", body=b"old")
+        async with fenced(tmp_path, SiteRules(name="renamed")) as (renamed, _):
+            await bench.store.aclose()
+            renamed.origin.says(fresh(b"new"))
+            assert (await renamed.get(b"/a")).body == b"new"
+
+
+# --- between tiers ---
+
+
+def asked_by_tier(target: bytes, *lines: Line) -> object:
+    return exchange(
+        b"GET",
+        target,
+        (b"Perigee-Authority", b"http a.example 80"),
+        (b"Perigee-Hops", b"192.0.2.1"),
+        *lines,
+        tier=True,
+    )
+
+
+async def tier_gets(bench: NodeBench, target: bytes, need: bytes) -> Got:
+    return await got(await bench.node.handle(asked_by_tier(target, (b"Perigee-Need", need))))  # type: ignore[arg-type]
+
+
+async def test_a_request_to_another_worker_says_what_it_needs_and_the_answer_is_stored_with_its_fence(
+    tmp_path: Path,
+):
+    async with fenced(tmp_path, workers=2, index=1) as (bench, log):
+        log.order(Tag("default", b"none"))
+        owner = bench.others[0]
+        owner.says(fresh(b"body", (b"Perigee-Fence", b"%b:7" % HISTORY), (b"Cache-Status", b"edge-1;hit")))
+        assert (await bench.get(b"/a")).body == b"body"
+        assert owner.requests[-1].fields.get(b"perigee-need") == b"%b:1" % HISTORY
+        (stored,) = bench.held(b"/a")
+        assert stored.fence == 7
+        assert b"perigee-fence" not in stored.head.fields
+
+
+@pytest.mark.parametrize("said", [None, b"00000000000000bb:9", b"%b:0" % HISTORY])
+async def test_an_answer_that_may_be_older_than_a_purge_is_fetched_from_behind(
+    tmp_path: Path, said: bytes | None
+):
+    async with fenced(tmp_path, workers=2, index=1) as (bench, log):
+        log.order(Uri(HERE, b"/a"))
+        fence = () if said is None else ((b"Perigee-Fence", said),)
+        bench.others[0].says(fresh(b"old", *fence, (b"Cache-Status", b"edge-1;hit")))
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
+        assert bench.counted("perigee_fills_unvouched_total") == {"": 1.0}
+
+
+async def test_an_older_fence_will_do_where_no_purge_names_the_content(tmp_path: Path):
+    async with fenced(tmp_path, workers=2, index=1) as (bench, log):
+        log.order(Uri(HERE, b"/b"))
+        bench.others[0].says(
+            fresh(b"old", (b"Perigee-Fence", b"%b:0" % HISTORY), (b"Cache-Status", b"edge-1;hit"))
+        )
+        assert (await bench.get(b"/a")).body == b"old"
+
+
+async def test_a_tier_answers_with_the_position_up_to_which_it_vouches(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        log.order(Uri(HERE, b"/b"))
+        answer = await tier_gets(bench, b"/a", b"%b:1" % HISTORY)
+        assert (answer.body, answer.line(b"perigee-fence")) == (b"old", b"%b:1" % HISTORY)
+
+
+async def test_a_tier_that_is_behind_reads_on_before_it_answers(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", body=b"old")
+        log.waiting = [None, log.order_of(Uri(HERE, b"/a"))]
+        bench.origin.says(fresh(b"new"))
+        answer = await tier_gets(bench, b"/a", b"%b:2" % HISTORY)
+        assert log.reached == [2]
+        assert (answer.body, answer.line(b"perigee-fence")) == (b"new", b"%b:2" % HISTORY)
+
+
+async def test_a_tier_that_stays_behind_validates_and_what_it_gets_is_as_clean_as_was_asked(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, _):
+        await bench.stored(b"/a", body=b"old")
+        bench.origin.says(fresh(b"new"))
+        answer = await tier_gets(bench, b"/a", b"%b:2" % HISTORY)
+        assert (answer.body, answer.line(b"perigee-fence")) == (b"new", b"%b:2" % HISTORY)
+        (stored,) = bench.held(b"/a")
+        assert stored.fence == 2
+        # the order comes, and what was fetched with it in mind is not fetched again
+        assert (await tier_gets(bench, b"/a", b"%b:2" % HISTORY)).body == b"new"
+        assert len(bench.origin.requests) == 1
+
+
+async def test_a_tier_of_another_history_gets_what_the_origin_says_and_nothing_is_kept(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, _):
+        await bench.stored(b"/a", body=b"old")
+        bench.origin.says(fresh(b"new"))
+        answer = await tier_gets(bench, b"/a", b"00000000000000bb:5")
+        assert (answer.body, answer.line(b"perigee-fence")) == (b"new", b"00000000000000bb:5")
+        assert bench.held(b"/a")[0].body_length == 3 and (await bench.get(b"/a")).body == b"old"
+
+
+def test_a_table_without_a_log_never_doubts():
+    from edge.fence import Fence
+
+    fence = Fence(PurgeTable(lambda _uri: ()), ManualClock())
+    assert fence.lost(PurgeRules()) is None
+    assert fence.token(5) is None and fence.position(None) == 0
