@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+MAX_DETAIL = 200
+"""Characters: a detail may quote the request, and goes into the log."""
+
 
 class SignatureFault(Enum):
     """What is wrong with a signed request; a sentence each in `SENTENCE`."""
@@ -125,8 +128,8 @@ class Refused:
 
 
 class Rejected(Exception):
-    """Raised within this room by what cannot go on; `verify` returns its `refused`."""
+    """Raised within this room by what cannot go on; `verify` returns its `refused`. detail: what is long in it is cut."""
 
     def __init__(self, fault: SignatureFault, detail: str) -> None:
         super().__init__(detail)
-        self.refused = Refused(fault, detail)
+        self.refused = Refused(fault, detail[:MAX_DETAIL])

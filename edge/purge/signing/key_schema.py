@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge.purge.signing.keys import ALL_KINDS, Algorithm, Key, KeyState, ScopeKind
+from edge.purge.signing.verify import MAX_KEYID
 from edge.semantics.message import UnixSeconds
 from edge.settings.composed import ListOf, Or, SetOf
 from edge.settings.kinds import Choice, Flag, Kind, Name, Text
@@ -19,7 +20,6 @@ from edge.settings.schema import Schema, Setting
 
 MIN_SECRET, MAX_SECRET = 32, 256
 """Bytes. RFC 2104 s3: shorter than the hash's output weakens it; longer than its block adds nothing."""
-MAX_KEYID = 64
 MAX_SITES = 1_000
 
 

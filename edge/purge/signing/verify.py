@@ -23,6 +23,9 @@ from edge.purge.signing.message import Message
 
 TAG = "cdn-purge"
 
+MAX_KEYID = 64
+"""Characters that go into the log; no key has a longer id."""
+
 MEANINGFUL = frozenset((b"content-encoding", b"fastly-soft-purge", b"idempotency-key", b"surrogate-key"))
 """Fields that change what a purge means."""
 
@@ -67,7 +70,8 @@ def verify(message: Message, ring: KeyRing, now: float, policy: Policy = Policy(
         check_digest(message.fields, message.body)
         key = _signer(claimed, base, ring, now)
     except Rejected as rejected:
-        return replace(rejected.refused, keyid=None if claimed is None else claimed.keyid)
+        keyid = None if claimed is None or claimed.keyid is None else claimed.keyid[:MAX_KEYID]
+        return replace(rejected.refused, keyid=keyid)
     return Verified(key, nonce, created, covered)
 
 

@@ -170,6 +170,17 @@ def test_the_claimed_key_is_named_for_the_log():
     assert refused.keyid == "deploy"
 
 
+def test_what_a_request_puts_into_the_log_is_bounded():
+    refused = verify(signed(key=replace(SIGNING, id="k" * 3_000)), RING, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.keyid == "k" * 64
+    refused = verify(
+        respelled(signed(), b'"content-type")', b'"content-type" "%b")' % (b"x" * 3_000)), RING, NOW
+    )
+    assert isinstance(refused, Refused)
+    assert len(refused.detail) == 200
+
+
 POLICY = Policy()
 BORDERS = [
     # seconds that our clock is after `created`; verdict
