@@ -18,11 +18,14 @@ class Measures:
         self._requests(self.registry)
         self._connections(self.registry)
         self._stores(self.registry)
+        self._sweeps(self.registry)
         self._fills(self.registry)
         self._upstream(self.registry)
         self._signatures(self.registry)
         self._bus(self.registry)
         self._purges(self.registry)
+        self._purge_requests(self.registry)
+        self._fleet(self.registry)
         self._process(self.registry)
 
     def _requests(self, registry: Registry) -> None:
@@ -111,6 +114,26 @@ class Measures:
             help="Stored responses that left; because: space, replaced, invalidated, expired, corrupt.",
             labels=("tier", "because"),
         )
+
+    def _sweeps(self, registry: Registry) -> None:
+        self.reclaimed = registry.counter(
+            "perigee_reclaimed_responses_total",
+            unit="responses",
+            help="Stored responses dropped by the sweep: purged, of no site any more, or not to be read.",
+            labels=("tier",),
+        )
+        self.reclaimed_bytes = registry.counter(
+            "perigee_reclaimed_bytes_total",
+            unit="bytes",
+            help="What they had occupied, exactly as accounted.",
+            labels=("tier",),
+        )
+        self.sweep_seconds = registry.histogram(
+            "perigee_sweep_seconds",
+            unit="seconds",
+            help="Whole passes of the sweep over memory and disk, with all the rests that they took.",
+            bounds=(0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0),
+        ).of()
 
     def _fills(self, registry: Registry) -> None:
         self.fills = registry.counter(
@@ -289,6 +312,52 @@ class Measures:
             unit="orders",
             help="Orders that were sent to the purge log again, no acknowledgement having come.",
         ).of()
+
+    def _purge_requests(self, registry: Registry) -> None:
+        self.purge_requests = registry.counter(
+            "perigee_purge_requests_total",
+            unit="requests",
+            help="Requests to the purge API, and PURGE; shape: of which API, or read; outcome: ordered, repeated (an "
+            "Idempotency-Key that was used), dry-run, told, or the reason why it was declined.",
+            labels=("shape", "outcome"),
+        )
+        self.purged_items = registry.counter(
+            "perigee_purged_items_total",
+            unit="items",
+            help="Things that were purged through this node; kind: url, variant, tag, prefix, host, site, everything.",
+            labels=("kind",),
+        )
+        self.purge_order_seconds = registry.histogram(
+            "perigee_purge_order_seconds",
+            unit="seconds",
+            help="From a whole purge request to the log's acknowledgement.",
+            bounds=DURATION_BOUNDS,
+        ).of()
+        self.purge_waiting = registry.gauge(
+            "perigee_purge_waiting", unit="requests", help="Requests that wait for nodes to apply a purge."
+        ).of()
+
+    def _fleet(self, registry: Registry) -> None:
+        self.fleet_nodes = registry.gauge(
+            "perigee_fleet_nodes",
+            unit="nodes",
+            help="Nodes of the network that this one knows; state: live, or away (known and silent).",
+            labels=("state",),
+        )
+        self.presences = registry.counter(
+            "perigee_presences_total",
+            unit="messages",
+            help="What nodes said of themselves, this one too; outcome: known, new, left, contested (two nodes have one name), "
+            "full (more nodes than can be known), bad.",
+            labels=("outcome",),
+        )
+        self.fleet_questions = registry.counter(
+            "perigee_fleet_questions_total",
+            unit="messages",
+            help="Questions of other nodes and answers to ours; outcome: answered, failed, dropped (too many at a time), late "
+            "(nobody waits for it any more), bad.",
+            labels=("outcome",),
+        )
 
     def _process(self, registry: Registry) -> None:
         self.reloads = registry.counter(
