@@ -60,7 +60,6 @@ class Reason(Enum):
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
     LOG_UNAVAILABLE = "log-unavailable"
     NOT_CURRENT = "not-current"
-    TOO_MANY_WAITING = "too-many-waiting"
     FAILED = "failed"
 
 
@@ -80,9 +79,7 @@ SAID: Mapping[Reason, Said] = MappingProxyType(
         ),
         Reason.WRONG_METHOD: Said(405, "Allow names the methods."),
         Reason.BAD_REQUEST: Said(400, "Send origin-form HTTP/1.1 with exactly one Host."),
-        Reason.BAD_QUERY: Said(
-            400, "Allowed: wait=global or wait=region, timeout=5s, dry_run=1, each at most once."
-        ),
+        Reason.BAD_QUERY: Said(400, "GET /v1/openapi.json has the parameters; each at most once."),
         Reason.BAD_FIELD: Said(
             400, "Fastly-Soft-Purge is 1; Surrogate-Key is tags with spaces between; each at most once."
         ),
@@ -121,7 +118,6 @@ SAID: Mapping[Reason, Said] = MappingProxyType(
         Reason.IDEMPOTENCY_CONFLICT: Said(422, "Another purge takes another Idempotency-Key."),
         Reason.LOG_UNAVAILABLE: Said(503, "Retry; with the same Idempotency-Key it is the same purge."),
         Reason.NOT_CURRENT: Said(503, "Retry, or ask another node."),
-        Reason.TOO_MANY_WAITING: Said(503, "Purge without wait and look at status_url."),
         Reason.FAILED: Said(500, "This is a fault of the node; its log has more."),
     }
 )

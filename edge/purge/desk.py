@@ -24,6 +24,7 @@ from typing import Protocol
 from edge.clock import Clock
 from edge.measures import Measures
 from edge.purge.declined import Declined, Reason, declined, refused
+from edge.purge.desk_measures import DeskMeasures
 from edge.purge.desk_recent import Kept, Recent
 from edge.purge.log import Appended, LogUnavailable, Past
 from edge.purge.rate import ALL_SITES, Buckets, whole_seconds
@@ -127,6 +128,7 @@ class PurgeDesk:
         measures: Measures,
     ) -> None:
         self.recent = Recent()
+        self.counted = DeskMeasures(measures.registry)
         self._log = log
         self._reading = reading
         self._keys = keys
@@ -234,8 +236,10 @@ class PurgeDesk:
         )
         if len(request.items) > 1 and len(encode(order)) > MAX_BYTES:
             return declined(Reason.ORDER_TOO_LARGE, f"as an order it has more than {MAX_BYTES} bytes")
+        began = self._clock.mono()
         try:
             appended = await self._log.append(order)
+            self.counted.order_seconds.observe(self._clock.mono() - began)
             return await self._appended(request, order, appended)
         except LogUnavailable as fault:
             retry = fault.retry_after
@@ -284,6 +288,9 @@ class PurgeDesk:
         if not appended.duplicate:
             if order.nonce:
                 self._nonces.remember(order.by, order.nonce, at=order.created, now=self._wall())
+            sites = self._settings().sites
+            for item in order.items:
+                self.counted.items.of(wanted_of(item, sites)[1].value).value += 1
             return Ordered(order.id, appended.seq, history, order.at, len(order.items))
         if request.idempotency_key is None:
             return self._replayed(Caller(order.by), order.id, appended.seq)

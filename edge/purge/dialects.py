@@ -36,16 +36,8 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
 _JSON = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?', re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-
-
-class Dialect(Enum):
-    """Whose shape a request has, and so its answer."""
-
-    OURS = "perigee"
-    FASTLY = "fastly"
-    CLOUDFLARE = "cloudflare"
-    METHOD = "method"
 
 
 class Shape(Enum):
@@ -60,17 +52,6 @@ class Shape(Enum):
     METHOD = "method"
 
 
-_DIALECT = {
-    Shape.OURS: Dialect.OURS,
-    Shape.FASTLY_KEY: Dialect.FASTLY,
-    Shape.FASTLY_KEYS: Dialect.FASTLY,
-    Shape.FASTLY_ALL: Dialect.FASTLY,
-    Shape.FASTLY_URL: Dialect.FASTLY,
-    Shape.CLOUDFLARE: Dialect.CLOUDFLARE,
-    Shape.METHOD: Dialect.METHOD,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Purge:
     """A request that purges. site: of the path, None = it has none. said: the tag or the URL of the path, decoded or raw."""
@@ -78,11 +59,6 @@ class Purge:
     shape: Shape
     site: str | None = None
     said: str = ""
-
-    @property
-    def dialect(self) -> Dialect:
-        """Whose shape it is."""
-        return _DIALECT[self.shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +70,10 @@ class OnePurge:
 
 @dataclass(frozen=True, slots=True)
 class RecentPurges:
-    """Who purged what, when; latest first. before: the id of the last one that was seen, None = from the latest."""
+    """Who purged what, when; latest first. before: a sequence number of the log, None = from the latest."""
 
     limit: int = DEFAULT_PAGE
-    before: str | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +95,7 @@ _ZONE_PATH = re.compile(rb"(?:/client/v4)?/zones/([^/]+)/purge_cache")
 def route(method: bytes, target: bytes) -> Route | Declined:
     """What a request line asks for. target: raw origin-form."""
     path, _, query = target.partition(b"?")
+    method = b"GET" if method == b"HEAD" else method  # RFC 9110 s9.3.2
     try:
         found = _route(method, path, query, target)
     except Unacceptable as fault:
@@ -173,14 +150,13 @@ def _route(method: bytes, path: bytes, query: bytes, target: bytes) -> Route | N
 def _page(query: bytes) -> RecentPurges:
     page = RecentPurges()
     for name, said in _parameters(query):
-        if name == "limit" and said.isascii() and said.isdigit() and 1 <= int(said[:9]) <= MAX_PAGE:
-            page = replace(page, limit=int(said))
-        elif name == "before" and said:
-            page = replace(page, before=said)
+        number = int(said) if _NUMBER.fullmatch(said) is not None else 0
+        if name == "limit" and 1 <= number <= MAX_PAGE:
+            page = replace(page, limit=number)
+        elif name == "before" and number:
+            page = replace(page, before=number)
         else:
-            raise Unacceptable(
-                Reason.BAD_QUERY, f"allowed: limit=1 to {MAX_PAGE}, before=ID, each at most once", name[:60]
-            )
+            raise Unacceptable(Reason.BAD_QUERY, f"allowed: limit=1 to {MAX_PAGE}, before=SEQ", name[:60])
     return page
 
 
