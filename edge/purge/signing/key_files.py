@@ -20,7 +20,7 @@ from edge.purge.signing.keys import Algorithm, Key, KeyRing
 from edge.settings.document import MAX_FILE_BYTES, Document, parse, read_table
 from edge.settings.problems import Problem, SettingsFault, shown
 
-MAX_FILES = 10_000
+MAX_FILES = 1_000
 
 _MATERIAL = {Algorithm.ED25519: "public_key", Algorithm.HMAC_SHA256: "secret"}
 
@@ -42,11 +42,13 @@ def load_keys(folder: Path, *, env: Mapping[str, str] | None = None) -> KeyRing:
         raise SettingsFault(
             [Problem(str(folder), None, "", wrong, "name a folder that is there and may be read")]
         ) from None
-    problems: list[Problem] = []
     if len(files) > MAX_FILES:
-        problems.append(Problem(str(folder), None, "", "there are too many files", f"allowed: {MAX_FILES}"))
+        raise SettingsFault(
+            [Problem(str(folder), None, "", "there are too many files", f"allowed: {MAX_FILES}")]
+        )
+    problems: list[Problem] = []
     keys: dict[str, Key] = {}
-    for file in files[:MAX_FILES]:
+    for file in files:
         key, wrong_here = read_key_file(file, env=env)
         problems += wrong_here
         if key is not None and keys.setdefault(key.id, key) is not key:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.purge.signing.key_files import load_keys, read_key_file, written
+from edge.purge.signing.key_files import MAX_FILES, load_keys, read_key_file, written
 from edge.purge.signing.keys import ALL_KINDS, Key, KeyState, Scope, ScopeKind
 from edge.semantics.message import UnixSeconds
 from edge.settings.document import MAX_FILE_BYTES
@@ -139,6 +139,14 @@ def test_a_key_is_not_everybodys(tmp_path: Path, text: str, mode: int, said: str
 def test_a_folder_that_is_not_there_is_a_problem(tmp_path: Path):
     (said,) = problems(tmp_path / "none")
     assert said.startswith(": the folder of keys cannot be read: No such file or directory; name a folder")
+
+
+def test_a_folder_has_its_bound(tmp_path: Path):
+    for number in range(MAX_FILES + 1):
+        (tmp_path / f"{number}.toml").touch()
+    assert problems(tmp_path) == [f": there are too many files; allowed: {MAX_FILES}"]
+    (tmp_path / "0.toml").unlink()
+    assert "too many" not in problems(tmp_path)[0]
 
 
 def test_what_is_no_file_is_a_problem(tmp_path: Path):
