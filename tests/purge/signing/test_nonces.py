@@ -104,7 +104,7 @@ USES = st.lists(
 
 
 @given(USES, st.integers(1, 4), st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_no_request_is_ever_taken_twice(uses: list[Use], capacity: int, restarted: bool):
     used = Nonces(MAX_AGE, SKEW, capacity=capacity)
     taken: list[tuple[str, float]] = []
