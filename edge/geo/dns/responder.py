@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edge.clock import Clock
 from edge.geo.dns.answer import Answer, answer
@@ -20,6 +19,7 @@ from edge.geo.dns.edns import Edns
 from edge.geo.dns.hot import HotAnswers
 from edge.geo.dns.measures import DnsMeasures
 from edge.geo.dns.render import AnswerReason, Reply, opt_record, render, rotated
+from edge.geo.dns.routing_log import Recorded
 from edge.geo.dns.rrl import ResponseRates, Verdict
 from edge.geo.dns.view import View
 from edge.geo.dns.wire import (
@@ -56,16 +56,6 @@ Question = Query | CookieQuery | Malformed
 _log = logging.getLogger("perigee.dns")
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """One line of the routing log. source: packed address that asked. query: its octets."""
-
-    source: bytes
-    query: bytes
-    reply: Reply
-    by_tcp: bool
-
-
 class Responder:
     """secrets: of cookies, one at least. is_exempt: of a packed address, from rates. record: takes routed answers, None =
     nobody wants them.
@@ -80,7 +70,7 @@ class Responder:
         clock: Clock,
         measures: DnsMeasures,
         is_exempt: Callable[[bytes], bool] = lambda _source: False,
-        record: Callable[[Routed], None] | None = None,
+        record: Callable[[Recorded], None] | None = None,
     ) -> None:
         self._clock = clock
         self._measures = measures
@@ -136,7 +126,7 @@ class Responder:
                 return self._limited(query, source, verdict)
             ready.counted.value += 1
             if self._record is not None and ready.reply.pop:
-                self._record(Routed(source, query, ready.reply, by_tcp=False))
+                self._record(Recorded(source, query, ready.reply, by_tcp=False))
             return made
         except Exception:  # noqa: BLE001  # one odd query must not end the server
             return self._failure(query)
@@ -150,7 +140,7 @@ class Responder:
             made, ready = found
             ready.counted.value += 1
             if self._record is not None and ready.reply.pop:
-                self._record(Routed(source, query, ready.reply, by_tcp=True))
+                self._record(Recorded(source, query, ready.reply, by_tcp=True))
             return made
         except Exception:  # noqa: BLE001  # one odd query must not end the server
             return self._failure(query)
@@ -176,7 +166,7 @@ class Responder:
         self._measures.strict.value += 1
         self._cell_of(reply).value += 1
         if self._record is not None and reply.pop:
-            self._record(Routed(source, query, reply, by_tcp))
+            self._record(Recorded(source, query, reply, by_tcp))
         return self._rendered(parsed, found, cookie, limit=TCP_LIMIT if by_tcp else self._limit(edns))
 
     def _found(self, parsed: Question, source: bytes) -> Answer:

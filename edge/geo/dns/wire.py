@@ -125,7 +125,7 @@ def parse_query(message: bytes) -> Parsed:
         return Malformed(of, flags, Rcode.FORMERR, question, has_edns)
     if edns is not None and edns.version != 0:
         return Malformed(of, flags, Rcode.BADVERS, question, has_edns)
-    if end != len(message) or counts[6:] not in (b"\0\0", b"\0\1"):
+    if end != len(message) or counts[6:] != (b"\0\1" if has_edns else b"\0\0"):
         return Malformed(of, flags, Rcode.FORMERR, question, has_edns)
     if not question:
         if edns is not None and edns.cookie is not None:
