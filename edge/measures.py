@@ -24,7 +24,6 @@ class Measures:
         self._signatures(self.registry)
         self._bus(self.registry)
         self._purges(self.registry)
-        self._purge_requests(self.registry)
         self._fleet(self.registry)
         self._process(self.registry)
 
@@ -311,30 +310,6 @@ class Measures:
             "perigee_purge_append_retries_total",
             unit="orders",
             help="Orders that were sent to the purge log again, no acknowledgement having come.",
-        ).of()
-
-    def _purge_requests(self, registry: Registry) -> None:
-        self.purge_requests = registry.counter(
-            "perigee_purge_requests_total",
-            unit="requests",
-            help="Requests to the purge API, and PURGE; shape: of which API, or read; outcome: ordered, repeated (an "
-            "Idempotency-Key that was used), dry-run, told, or the reason why it was declined.",
-            labels=("shape", "outcome"),
-        )
-        self.purged_items = registry.counter(
-            "perigee_purged_items_total",
-            unit="items",
-            help="Things that were purged through this node; kind: url, variant, tag, prefix, host, site, everything.",
-            labels=("kind",),
-        )
-        self.purge_order_seconds = registry.histogram(
-            "perigee_purge_order_seconds",
-            unit="seconds",
-            help="From a whole purge request to the log's acknowledgement.",
-            bounds=DURATION_BOUNDS,
-        ).of()
-        self.purge_waiting = registry.gauge(
-            "perigee_purge_waiting", unit="requests", help="Requests that wait for nodes to apply a purge."
         ).of()
 
     def _fleet(self, registry: Registry) -> None:
