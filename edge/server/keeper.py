@@ -18,7 +18,7 @@ from edge.clock import Clock
 from edge.metrics import Counter
 from edge.server import sockets
 from edge.server.backoff import Backoff
-from edge.server.orders import Drain, End, Order, Start
+from edge.server.orders import Applied, Drain, End, Order, Start
 from edge.server.worker_process import WorkerProcess
 
 PATIENCE_SECONDS = 1.0
@@ -50,7 +50,8 @@ class Keeper:
     """Keeps one worker running.
 
     start: makes the order for each of its lives. held: its sockets, which belong to the keeper from now on. restarts: the
-    metric. on_end: called when a process of it is gone.
+    metric. on_start: called before a process of it is started. on_end: called when it is gone, or could not be started.
+    on_applied: told how far it has read the purge log.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Keeper:
         *,
         clock: Clock,
         restarts: Counter,
+        on_start: Callable[[int], None] = lambda _index: None,
         on_end: Callable[[int], None] = lambda _index: None,
+        on_applied: Callable[[int, Applied], None] = lambda _index, _applied: None,
     ) -> None:
         self.index = index
         self.restarts = 0
@@ -74,7 +77,9 @@ class Keeper:
         self._addresses = [(sock.family, sock.getsockname()) for sock in held]
         self._clock = clock
         self._counter = restarts
+        self._on_start = on_start
         self._on_end = on_end
+        self._on_applied = on_applied
         self._backoff = Backoff()
         self._process: WorkerProcess | None = None
         self._parting: list[Drain | End] = []
@@ -124,9 +129,11 @@ class Keeper:
             if not self._renew():
                 await self._pause(0.0)
                 continue
+            self._on_start(self.index)
             try:
                 process = await WorkerProcess.spawn(self._start(), self._held, since=self._clock.mono())
             except OSError as error:  # no memory, no process, no descriptor to be had
+                self._on_end(self.index)
                 _log.error("worker cannot be started", extra={"worker": self.index, "error": str(error)})
                 if not self.served.is_set():
                     return Outcome(clean=False, why=f"worker {self.index} cannot be started: {error}")
@@ -135,7 +142,7 @@ class Keeper:
             self._process = process
             for order in self._parting:
                 process.send(order)  # it came while the process was being started
-            code = await process.ended(self.served.set, self._has_drained)
+            code = await process.ended(self.served.set, self._has_drained, self._has_applied)
             self._process = None
             self._on_end(self.index)
             if self._parting:
@@ -155,6 +162,9 @@ class Keeper:
             self.drained.set()
         else:
             self.send(End())
+
+    def _has_applied(self, applied: Applied) -> None:
+        self._on_applied(self.index, applied)
 
     def _mourn(self, process: WorkerProcess, code: int) -> None:
         self.restarts += 1

@@ -19,7 +19,7 @@ MAX_LINE_BYTES = 1 << 20
 class Start:
     """The first order. index: 0 to count - 1. run_dir: for sockets between processes. listen: inherited descriptors.
 
-    command_line: `CommandLine.as_json`.
+    command_line: `CommandLine.as_json`. log: `LogAccess.as_json`; None = there is no purge log.
     """
 
     index: int
@@ -27,6 +27,7 @@ class Start:
     run_dir: str
     listen: tuple[int, ...]
     command_line: Mapping[str, object]
+    log: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,25 @@ class Drained:
     cut: int
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How far it has read the purge log. history: 16 hex digits, "" = not found yet. seq: in that history.
+
+    caught_up: since it started it has read all that there was. proven_at: monotonic seconds, all that was ordered before then
+    has been read; None = nothing is known.
+    """
+
+    history: str
+    seq: int
+    caught_up: bool
+    proven_at: float | None
+
+
 Order = Start | Reload | Reopen | Drain | End
-Report = Ready | Failed | Drained
+Report = Ready | Failed | Drained | Applied
 
 _KINDS: dict[str, type[Order | Report]] = {
-    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, End, Ready, Failed, Drained)
+    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, End, Ready, Failed, Drained, Applied)
 }
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import edge
 from edge.server.control import Line
-from edge.server.orders import Drained, Failed, Order, Ready, Start
+from edge.server.orders import Applied, Drained, Failed, Order, Ready, Start
 
 SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1))
 
@@ -83,8 +83,12 @@ class WorkerProcess:
         self,
         on_ready: Callable[[], None] = lambda: None,
         on_drained: Callable[[int], None] = lambda _cut: None,
+        on_applied: Callable[[Applied], None] = lambda _applied: None,
     ) -> int:
-        """Wait for its end; its exit code, negative for a signal's number. on_drained: told how many it had to cut."""
+        """Wait for its end; its exit code, negative for a signal's number.
+
+        on_drained: told how many it had to cut. on_applied: told how far it has read the purge log.
+        """
         try:
             while (report := await self._line.receive()) is not None:
                 match report:
@@ -95,6 +99,8 @@ class WorkerProcess:
                         self.detail = detail
                     case Drained(cut):
                         on_drained(cut)
+                    case Applied():
+                        on_applied(report)
                     case _:
                         raise AssertionError(f"a worker reports {report}")
             try:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start, decode, encode
+from edge.server.orders import (
+    Applied,
+    Drain,
+    Drained,
+    End,
+    Failed,
+    Ready,
+    Reload,
+    Reopen,
+    Start,
+    decode,
+    encode,
+)
 
 MESSAGES = [
     Start(1, 2, "/run/perigee", (5, 6), {"config": None, "overrides": {"origin": "http://a"}}),
+    Start(0, 1, "/run/perigee", (), {}, {"address": {"urls": ["nats://a:1"]}, "instance": "i"}),
     Reload(),
     Reopen(),
     Drain(2.5),
@@ -15,6 +28,8 @@ MESSAGES = [
     Ready(),
     Failed("line one\nline two"),
     Drained(3),
+    Applied("0123456789abcdef", 7, caught_up=True, proven_at=1.5),
+    Applied("", 0, caught_up=False, proven_at=None),
 ]
 
 
