@@ -18,6 +18,7 @@ from edge.clock import Clock
 from edge.exchange import Reply
 from edge.fill.order import FENCE
 from edge.semantics.decisions import Doubt, Forward, Reuse
+from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable, Standing
 from edge.semantics.reasons import Because
 from edge.semantics.rules import OnLogLoss, PurgeRules, SiteRules
@@ -112,6 +113,11 @@ class Fence:
         """Give ourselves a moment to come up to what the asker has applied."""
         if self.reader is not None and need > self.table.applied:
             await self.reader.reach(need, REACH_SECONDS)
+
+    def take(self, order: PurgeOrder) -> None:
+        """A purge that stands in no log, where there is none."""
+        assert self.reader is None, "orders come from the log"
+        self.table.apply(order, self.table.applied + 1)
 
     # -- trust --
 

@@ -31,6 +31,7 @@ from edge.semantics.message import ResponseHead, UnixSeconds
 from edge.semantics.purge_table import Standing
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import CookieRule, SiteRules
+from edge.semantics.selectors import Group, invalidated_groups
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import only_for_origin
 from edge.settings.sites import SiteTable
@@ -43,7 +44,7 @@ from edge.wire.framing import NO_BODY, Length
 
 log = logging.getLogger("perigee.node")
 
-GET, HEAD = b"GET", b"HEAD"
+GET, HEAD, PURGE = b"GET", b"HEAD", b"PURGE"
 FORGET_PATIENCE = 1.0
 """Seconds that the answer to an unsafe request waits for a slow disk."""
 _UPGRADE = Forward(Forwarded.BYPASS, Because.UPGRADE, collapse=False)
@@ -81,7 +82,10 @@ class Node:
         tasks: TaskOwner,
         max_ranges: int,
         invalidate_elsewhere: Callable[[Sequence[bytes]], Awaitable[None]],
+        invalidate_groups: Callable[[Sequence[Group]], Awaitable[None]],
+        purge: Callable[[Exchange], Awaitable[Reply]] | None = None,
     ) -> None:
+        """purge: answers the method PURGE; None = it is like any other unsafe method here."""
         self.name = name
         self.sites = sites
         self._store = store
@@ -90,6 +94,8 @@ class Node:
         self._fence = fence
         self._clock = clock
         self._invalidate_elsewhere = invalidate_elsewhere
+        self._invalidate_groups = invalidate_groups
+        self._purge = purge
         self._replying = Replying(name, max_ranges, store.memory.resize)
         self._fetching = Fetching(
             store=store,
@@ -191,6 +197,8 @@ class Node:
             return self._replying.ended_here(rules)
         if asked.exchange.request.upgrade is not None:
             return await passed_on(asked, _UPGRADE)
+        if head.method == PURGE and self._purge is not None:
+            return await self._purge(asked.exchange)
         if head.method not in (GET, HEAD):
             on_head = None if head.method in SAFE_METHODS else partial(self._after_unsafe, asked)
             return await passed_on(asked, _METHOD, on_head, by_owner=_is_small_post(asked))
@@ -297,6 +305,10 @@ class Node:
                 for authority, target in invalidated_targets(asked.head, response)
             ]
         )
+        if 200 <= response.status < 400:
+            groups = invalidated_groups(response.fields)
+            if groups:  # RFC 9875 s3: of the same origin only
+                await self._invalidate_groups([Group(asked.head.authority, group) for group in groups])
 
     async def invalidate(self, uris: Sequence[bytes], *, everywhere: bool = True) -> None:
         """Forget these keys: in the store, in what is under way, and in the other workers of this node.

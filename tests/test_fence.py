@@ -400,3 +400,27 @@ def test_a_table_without_a_log_never_doubts():
     fence = Fence(PurgeTable(lambda _uri: ()), ManualClock())
     assert fence.lost(PurgeRules()) is None
     assert fence.token(5) is None and fence.position(None) == 0
+
+
+# --- groups that an origin invalidates (RFC 9875) ---
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "said", "groups"),
+    [
+        (b"POST", 200, b'"shop", "cart"', [b"shop", b"cart"]),
+        (b"DELETE", 303, b'"shop"', [b"shop"]),
+        (b"POST", 500, b'"shop"', []),
+        (b"POST", 404, b'"shop"', []),
+        (b"GET", 200, b'"shop"', []),  # s3: on an answer to a safe method it is ignored
+        (b"POST", 200, b"shop", []),  # tokens are no strings
+        (b"POST", 200, b'"shop", ', []),
+    ],
+)
+async def test_an_unsafe_request_invalidates_the_groups_that_its_answer_names(
+    tmp_path: Path, method: bytes, status: int, said: bytes, groups: list[bytes]
+):
+    async with node_bench(tmp_path) as bench:
+        bench.origin.says(Said(status, ((b"Cache-Group-Invalidation", said),)))
+        await bench.ask(method, b"/cart")
+        assert bench.groups == [Group(HERE, group) for group in groups]

@@ -14,7 +14,7 @@ import resource
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -27,13 +27,17 @@ from edge.fill.table import FillTable
 from edge.fill.upstream import Upstream
 from edge.measures import Measures
 from edge.node import Node
+from edge.semantics.message import UnixSeconds
+from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
 from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, SiteRules, Timeouts
-from edge.semantics.selectors import Uri
+from edge.semantics.selectors import Group, Uri
 from edge.semantics.stored import StoredResponse
 from edge.server.access_log import AccessLog
+from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
 from edge.server.peers import PeerAnswers, Peers
+from edge.server.worker_log import LogAccess, WorkerLog
 from edge.settings.node import NodeSettings
 from edge.settings.sites import purged_keys
 from edge.store.disk import DiskTier
@@ -43,7 +47,6 @@ from edge.store.memory import MemoryTier
 from edge.store.store import Store
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
-from edge.wire.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -63,23 +66,10 @@ def owner_of(key: bytes, count: int) -> int:
     return int.from_bytes(key[:4], "big") % count
 
 
-@dataclass(frozen=True, slots=True)
-class FileShares:
-    """What a process's descriptors are for. connections: of clients. bodies: stored files being read."""
-
-    connections: int
-    bodies: int
-
-
-def share_files(allowed: int, limits: Limits) -> FileShares:
-    """Divide `allowed` descriptors so that clients can never take those of the next tier and the store.
-
-    A quarter, at most 512, for bodies; `limits.reserved_files` for the next tier, the log and the rest.
-    """
-    bodies = max(8, min(512, allowed // 4))
-    return FileShares(max(8, min(limits.connections, allowed - bodies - limits.reserved_files)), bodies)
-
-
+LEASE_SECONDS = 15.0
+"""The log counts as silent in /readyz after this; what a site does about it is its own setting."""
+GROUPS_AT_ONCE = 4
+"""Cache groups in one message between workers, where there is no log: it travels in a field."""
 STORE_FAULT_SECONDS = 60.0
 """A kind of store fault is logged this often at most."""
 _ORDINARY = frozenset((DiskFailure.TOO_LARGE,))
@@ -87,7 +77,10 @@ _ORDINARY = frozenset((DiskFailure.TOO_LARGE,))
 
 
 class Worker:
-    """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others."""
+    """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others.
+
+    log: where the purge log is; None = there is none.
+    """
 
     def __init__(
         self,
@@ -99,6 +92,7 @@ class Worker:
         listen_sockets: Sequence[socket.socket],
         admin_socket: Path,
         tier_socket_of: Callable[[int], Path],
+        log: LogAccess | None = None,
     ) -> None:
         self.settings = settings
         self.index = index
@@ -108,6 +102,8 @@ class Worker:
         self.measures = Measures()
         self._count = count
         self._sockets = tuple(listen_sockets)
+        self._log_access = log
+        self.log: WorkerLog | None = None
         self._tier_socket_of = tier_socket_of
         self._tasks = TaskOwner(f"worker {index}")
         self._origins: dict[int, tuple[SiteRules, Upstream]] = {}
@@ -131,8 +127,20 @@ class Worker:
         await self.store.open()
         self.table = PurgeTable(self._keys_of, max_items=settings.purge.keep)
         self.fence = Fence(self.table, self.clock)
+        if self._log_access is not None:
+            self.log = WorkerLog(
+                self._log_access,
+                self.table,
+                node=settings.name,
+                index=self.index,
+                data_dir=settings.data_dir,
+                clock=self.clock,
+                measures=self.measures,
+            )
+            self.fence.reader = self.log.follower
+            await self.log.start(self._tasks)
         name = settings.name.encode()
-        peers = Peers(
+        self._peers = Peers(
             [self._peer(other) for other in range(self._count) if other != self.index],
             self.measures,
         )
@@ -165,7 +173,8 @@ class Worker:
             clock=self.clock,
             tasks=self._tasks,
             max_ranges=settings.limits.ranges,
-            invalidate_elsewhere=peers.invalidate,
+            invalidate_elsewhere=self._peers.invalidate,
+            invalidate_groups=self._invalidate_groups,
         )
         self._listen()
         self._tasks.spawn(self._tend(), name="tend")
@@ -222,7 +231,7 @@ class Worker:
         answering: list[tuple[socket.socket, Answers, bool]] = [
             (sock, self.node, False) for sock in self._sockets
         ]
-        answering.append((peer_socket, PeerAnswers(self.node), True))
+        answering.append((peer_socket, PeerAnswers(self.node, self.fence), True))
         for sock, node, is_tier in answering:
             listener = Listener(
                 sock,
@@ -253,6 +262,22 @@ class Worker:
         return self._pool.upstream(
             OriginRules(origins=(address,), timeouts=BETWEEN_WORKERS, max_connections=4096)
         )
+
+    async def _invalidate_groups(self, groups: Sequence[Group]) -> None:
+        """An origin's answer invalidates groups: here and in all that reads the same log before its client hears of it."""
+        order_id = secrets.token_hex(16)
+        if self.log is None:
+            for at in range(0, len(groups), GROUPS_AT_ONCE):
+                some = tuple(groups[at : at + GROUPS_AT_ONCE])
+                order = PurgeOrder(order_id, UnixSeconds(self.clock.now()), some, by="origin")
+                self.fence.take(order)
+                await self._peers.order(order)
+        elif await self.log.order(groups, order_id, by="origin"):
+            token = self.fence.token(self.fence.applied)
+            assert token is not None, "a log without positions"
+            await self._peers.reach(token)
+        else:
+            log.error("an origin invalidated %d groups, and the purge log did not take it", len(groups))
 
     def _keys_of(self, uri: Uri) -> tuple[bytes, ...]:
         """The keys that a purged URL has here, by the rules of its site as they are now."""
@@ -304,8 +329,26 @@ class Worker:
             "disk": "off" if disk is None else "open" if disk.is_open else "failed",
             "store_fault": self._store_fault,
             "sites": len(self.settings.sites),
+            "purge_log": self._purge_log() if self._is_started else {"state": "off"},
         }
-        return self._is_started and not detail["draining"], detail
+        is_caught_up = self.log is None or self.log.is_caught_up
+        return self._is_started and is_caught_up and not detail["draining"], detail
+
+    def _purge_log(self) -> dict[str, object]:
+        """Of the log: whether it is heard, and how far it was read."""
+        if self.log is None:
+            return {"state": "off"}
+        follower = self.log.follower
+        is_current = follower.is_current(self.clock.mono(), LEASE_SECONDS)
+        state = "current" if is_current else "catching-up" if not self.log.is_caught_up else "silent"
+        age = self.clock.mono() - follower.proven_at
+        return {
+            "state": state,
+            "history": follower.history,
+            "applied": follower.seq_of(follower.applied),
+            "behind": follower.lag,
+            "proof_age": round(age, 3) if isfinite(age) else None,
+        }
 
     def apply(self, settings: NodeSettings) -> None:
         """Take what a running node can take; exchanges under way end as they began."""
@@ -327,6 +370,8 @@ class Worker:
         for listener in self._listeners:
             await listener.drain(0)
         await self._tasks.aclose()
+        if self.log is not None:
+            await self.log.aclose()
         await self._pool.aclose()
         await self._names.aclose()
         await self.store.aclose()

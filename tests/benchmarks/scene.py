@@ -180,6 +180,7 @@ class Scene:
             tasks=self.tasks,
             max_ranges=8,
             invalidate_elsewhere=elsewhere,
+            invalidate_groups=elsewhere,
         )
 
     async def aclose(self) -> None:

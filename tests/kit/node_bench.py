@@ -29,6 +29,7 @@ from edge.semantics.forwarding import Network
 from edge.semantics.message import Authority, Fields, Line, ResponseHead
 from edge.semantics.purge_table import PurgeTable
 from edge.semantics.rules import SiteRules
+from edge.semantics.selectors import Group
 from edge.semantics.stored import StoredResponse
 from edge.settings.sites import SiteTable, purged_keys
 from edge.store.disk import DiskTier
@@ -105,6 +106,8 @@ class NodeBench:
     fence: Fence
     told: list[bytes] = field(default_factory=list)
     """Keys that the other workers were told to forget."""
+    groups: list[Group] = field(default_factory=list)
+    """Cache groups that were to be invalidated."""
     faults: list[StoreFault] = field(default_factory=list)
 
     async def get(self, target: bytes = b"/a", *lines: Line, peer: str = CLIENT) -> Got:
@@ -204,6 +207,7 @@ async def node_bench(
     rules = rules or SiteRules()
     clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
     told: list[bytes] = []
+    groups: list[Group] = []
     faults: list[StoreFault] = []
     store = _store(directory if disk else None, memory, index, measures, faults)
     await store.open()
@@ -215,6 +219,9 @@ async def node_bench(
 
     async def tell(uris: Sequence[bytes]) -> None:
         told.extend(uris)
+
+    async def tell_groups(named: Sequence[Group]) -> None:
+        groups.extend(named)
 
     node = Node(
         name=b"edge-1",
@@ -235,9 +242,12 @@ async def node_bench(
         tasks=tasks,
         max_ranges=max_ranges,
         invalidate_elsewhere=tell,
+        invalidate_groups=tell_groups,
     )
     try:
-        yield NodeBench(node, store, clock, origin, others, room, tasks, measures, rules, fence, told, faults)
+        yield NodeBench(
+            node, store, clock, origin, others, room, tasks, measures, rules, fence, told, groups, faults
+        )
     finally:
         await tasks.aclose()
         await store.aclose()

@@ -12,10 +12,14 @@ import pytest
 from edge.errors import ClientFault, UpstreamFault
 from edge.exchange import Exchange
 from edge.measures import Measures
-from edge.server.peers import FORGET, MAX_KEYS, PATIENCE_SECONDS, PeerAnswers, Peers
+from edge.semantics.message import UnixSeconds
+from edge.semantics.purge_order import PurgeOrder
+from edge.semantics.selectors import Group, Uri
+from edge.server.peers import FORGET, MAX_KEYS, ORDER, PATIENCE_SECONDS, REACH, PeerAnswers, Peers
 from tests.kit.clock import ManualClock
-from tests.kit.node_bench import NodeBench, exchange, got, node_bench
-from tests.kit.scripted_upstream import Coming, Said, ScriptedUpstream
+from tests.kit.log_reader import HandReader
+from tests.kit.node_bench import HERE, NodeBench, exchange, got, node_bench
+from tests.kit.scripted_upstream import Coming, Said, ScriptedUpstream, fresh
 
 DONE = Said(204)
 
@@ -116,7 +120,7 @@ def message(value: bytes, *more: bytes) -> Exchange:
 
 async def test_who_is_told_forgets_and_tells_nobody_else(bench: NodeBench):
     said = b",".join(bench.key(target).hex().encode() for target in (b"/a", b"/b"))
-    answer = await got(await PeerAnswers(bench.node).handle(message(said)))
+    answer = await got(await PeerAnswers(bench.node, bench.fence).handle(message(said)))
     assert (answer.status, answer.body) == (204, b"")
     assert [len(bench.held(target)) for target in (b"/a", b"/b", b"/c")] == [0, 0, 1]
     assert bench.told == []
@@ -126,7 +130,7 @@ async def test_what_is_under_way_is_forgotten_too(bench: NodeBench):
     gate = bench.origin.hold()
     asking = asyncio.ensure_future(bench.get(b"/new"))
     await gate.wait_waiting(1)
-    await PeerAnswers(bench.node).handle(message(bench.key(b"/new").hex().encode()))
+    await PeerAnswers(bench.node, bench.fence).handle(message(bench.key(b"/new").hex().encode()))
     gate.release()
     await asking
     assert bench.held(b"/new") == []
@@ -151,25 +155,25 @@ GOOD = keys(1)[0].hex().encode()
 )
 async def test_a_message_that_no_worker_sends_changes_nothing(bench: NodeBench, value: bytes):
     with pytest.raises(ClientFault):
-        await PeerAnswers(bench.node).handle(message(value))
+        await PeerAnswers(bench.node, bench.fence).handle(message(value))
     assert [len(bench.held(target)) for target in (b"/a", b"/b", b"/c")] == [1, 1, 1]
 
 
 async def test_as_many_as_the_bound_are_taken(bench: NodeBench):
     said = [key.hex().encode() for key in [bench.key(), *keys(MAX_KEYS - 1)]]
-    await PeerAnswers(bench.node).handle(message(b",".join(said)))
+    await PeerAnswers(bench.node, bench.fence).handle(message(b",".join(said)))
     assert bench.held() == []
 
 
 async def test_two_messages_in_one_are_none(bench: NodeBench):
     with pytest.raises(ClientFault):
-        await PeerAnswers(bench.node).handle(message(bench.key().hex().encode(), GOOD))
+        await PeerAnswers(bench.node, bench.fence).handle(message(bench.key().hex().encode(), GOOD))
     assert len(bench.held()) == 1
 
 
 async def test_any_other_request_is_the_nodes(bench: NodeBench):
     asked = exchange(b"GET", b"/a", (b"Perigee-Authority", b"http a.example 80"), peer="", tier=True)
-    answers = PeerAnswers(bench.node)
+    answers = PeerAnswers(bench.node, bench.fence)
     assert answers.answer_now(asked) is None
     assert (await got(await answers.handle(asked))).body == b"body"
 
@@ -178,3 +182,53 @@ async def test_a_client_cannot_say_it(bench: NodeBench):
     answer = await bench.get(b"/a", (FORGET, bench.key().hex().encode()))
     assert answer.cache == b"edge-1;hit;ttl=60;detail=fresh"
     assert len(bench.held()) == 1
+
+
+# --- purges ---
+
+
+async def test_without_a_log_the_others_take_the_order_itself(tmp_path: Path):
+    async with node_bench(tmp_path) as bench:
+        await bench.stored(b"/a")
+        order = PurgeOrder(
+            "one", UnixSeconds(bench.clock.now()), (Group(HERE, b'a "group", \xc3\xa4'), Uri(HERE, b"/a"))
+        )
+        other = scripted(DONE)
+        await Peers([other], Measures()).order(order)
+        (request,) = other.requests
+        (line,) = request.fields.lines
+        answer = await got(
+            await PeerAnswers(bench.node, bench.fence).handle(exchange(b"GET", b"/told", line, tier=True))
+        )
+        assert answer.status == 204
+        assert [each.order for each in bench.fence.table.orders] == [order]
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
+
+
+@pytest.mark.parametrize("said", [b"{}", b'{"v":1,"is":"tick","at":1,"by":"a","heard":{}}', b"\xff"])
+async def test_what_is_no_order_is_refused(tmp_path: Path, said: bytes):
+    async with node_bench(tmp_path) as bench:
+        with pytest.raises(ClientFault):
+            await PeerAnswers(bench.node, bench.fence).handle(
+                exchange(b"GET", b"/told", (ORDER, said), tier=True)
+            )
+
+
+async def test_with_a_log_the_others_read_up_to_there(tmp_path: Path):
+    reader = HandReader(ManualClock())
+    async with node_bench(tmp_path, reader=reader) as bench:
+        reader.table, reader.clock = bench.fence.table, bench.clock
+        reader.waiting = [None, reader.order_of(Uri(HERE, b"/a"))]
+        answers = PeerAnswers(bench.node, bench.fence)
+
+        async def told(token: bytes) -> int:
+            return (
+                await got(await answers.handle(exchange(b"GET", b"/told", (REACH, token), tier=True)))
+            ).status
+
+        assert await told(reader.token(2)) == 204
+        assert bench.fence.applied == 2
+        assert await told(reader.token(3)) == 503
+        with pytest.raises(ClientFault):
+            await told(b"00000000000000bb:1")

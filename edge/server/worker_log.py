@@ -1,0 +1,106 @@
+"""The purge log in one worker: its own connection, its own reader, its own table.
+
+Owns: `WorkerLog`, and `LogAccess`, what a worker is told of the log. Rules: a worker that cannot reach the log serves all
+the same, with the doubt that the fence has then; it is ready once it has read all that there was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.bus.address import BusAddress
+from edge.bus.connection import Bus
+from edge.bus.faults import BusFault
+from edge.clock import Clock
+from edge.measures import Measures
+from edge.purge.follower import Follower
+from edge.purge.log import PurgeLog
+from edge.semantics.message import UnixSeconds
+from edge.semantics.purge_order import PurgeOrder
+from edge.semantics.purge_table import PurgeTable
+from edge.semantics.selectors import Selector
+from edge.tasks import TaskOwner
+
+PURGES = "purge"
+"""The folder in the data directory for what is kept of the log."""
+
+GROUP_SECONDS = 2.0
+"""How long the answer to an unsafe request waits until what it invalidates by group is in the log and in force here."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogAccess:
+    """instance: of the supervisor that speaks for this node, new at each start of it."""
+
+    address: BusAddress
+    instance: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For another process of ours."""
+        return {"address": self.address.as_json(), "instance": self.instance}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> LogAccess:
+        """What `as_json` gave."""
+        return cls(BusAddress.from_json(said["address"]), said["instance"])
+
+
+class WorkerLog:
+    """See the module. node, index: who we are. data_dir: of the node."""
+
+    def __init__(
+        self,
+        access: LogAccess,
+        table: PurgeTable,
+        *,
+        node: str,
+        index: int,
+        data_dir: Path,
+        clock: Clock,
+        measures: Measures,
+    ) -> None:
+        self._clock = clock
+        self._node = node
+        self._bus = Bus(access.address, name=f"{node}/{index + 1}", clock=clock, measures=measures)
+        self._log = PurgeLog(self._bus, clock, measures)
+        self.follower = Follower(
+            self._bus,
+            table,
+            folder=data_dir / PURGES,
+            node=node,
+            instance=access.instance,
+            clock=clock,
+            measures=measures,
+        )
+
+    async def start(self, tasks: TaskOwner) -> None:
+        """Begin to read; returns before anything was read."""
+        await self.follower.start(tasks)
+        tasks.spawn(self._connect(), name="bus")
+
+    async def _connect(self) -> None:
+        with suppress(BusFault):  # it goes on trying, and says so itself
+            await self._bus.connect()
+
+    async def aclose(self) -> None:
+        """Leave the bus."""
+        await self._bus.aclose()
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all that was in the log at the start has been read."""
+        return self.follower.caught_up.is_set()
+
+    async def order(self, items: Sequence[Selector], order_id: str, by: str) -> bool:
+        """Have it purged everywhere; whether it is in the log, and in force here, in time."""
+        follower = self.follower
+        order = PurgeOrder(order_id, UnixSeconds(self._clock.now()), tuple(items), by=by)
+        try:
+            appended = await self._log.append(order, within=GROUP_SECONDS)
+        except BusFault:
+            return False
+        return await follower.wait_applied(follower.position_of(appended.seq), GROUP_SECONDS)
