@@ -285,19 +285,24 @@ class PurgeDesk:
         self, request: PurgeRequest, order: PurgeOrder, appended: Appended
     ) -> Ordered | Declined:
         history = self._reading.history
-        if not appended.duplicate:
-            if order.nonce:
-                self._nonces.remember(order.by, order.nonce, at=order.created, now=self._wall())
-            sites = self._settings().sites
-            for item in order.items:
-                self.counted.items.of(wanted_of(item, sites)[1].value).value += 1
-            return Ordered(order.id, appended.seq, history, order.at, len(order.items))
-        if request.idempotency_key is None:
-            return self._replayed(Caller(order.by), order.id, appended.seq)
-        for past in await self._log.history(limit=1, before=appended.seq + 1):
-            if past.order.id == order.id:
-                return self._again(request, Kept(past.order, past.seq, history, 0))
-        raise LogUnavailable(f"it has the order {order.id} at {appended.seq} and does not show it")
+        if appended.duplicate:
+            was = await self._at(appended.seq, order.id)
+            if was.order != order:  # else it is this one, which the log was sent twice before it acknowledged
+                if request.idempotency_key is None:
+                    return self._replayed(Caller(order.by), order.id, appended.seq)
+                return self._again(request, Kept(was.order, was.seq, history, 0))
+        if order.nonce:
+            self._nonces.remember(order.by, order.nonce, at=order.created, now=self._wall())
+        sites = self._settings().sites
+        for item in order.items:
+            self.counted.items.of(wanted_of(item, sites)[1].value).value += 1
+        return Ordered(order.id, appended.seq, history, order.at, len(order.items))
+
+    async def _at(self, seq: int, order_id: str) -> Past:
+        for past in await self._log.history(limit=1, before=seq + 1):
+            if past.order.id == order_id:
+                return past
+        raise LogUnavailable(f"it has the order {order_id} at {seq} and does not show it")
 
     def _again(self, request: PurgeRequest, known: Kept) -> Ordered | Declined:
         """The answer to a request whose Idempotency-Key was used."""

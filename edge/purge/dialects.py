@@ -1,20 +1,18 @@
-"""The shapes that purges come in. PURE. RFC 9110 section 9.
+"""The shapes that purges come in. PURE.
 
-Owns: `route`, which says what a request line asks for, and `read`, which makes one `PurgeRequest` of any accepted shape:
-ours, those of Fastly and of Cloudflare, and PURGE. Rules: a shape is known by its path alone; the target is taken as it was
-sent and decoded once, where a name or a tag stands in it; what a shape does not know is refused. The answers are
-edge.purge.dialects_answers', the JSON of orders is edge.semantics.purge_order's.
+Owns: `read`, which makes one `PurgeRequest` of any accepted shape: ours, those of Fastly and of Cloudflare, and PURGE. Rules:
+what a shape does not know is refused, and where it stands is said. Paths are edge.purge.dialects_routes', answers
+edge.purge.dialects_answers', the JSON of orders edge.semantics.purge_order's.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import assert_never
-from urllib.parse import unquote_to_bytes
 
-from edge.purge.declined import Declined, Reason, Unacceptable, declined
+from edge.purge.declined import Declined, Reason, Unacceptable
+from edge.purge.dialects_routes import Purge, Shape, parameters, text_of_target
 from edge.purge.requests import MAX_NOTE, Asking, Naming, PurgeRequest, Wait
 from edge.purge.requests_json import (
     Object,
@@ -32,135 +30,9 @@ from edge.settings.units import parse_duration, render_duration
 
 DEFAULT_WAIT = 5.0
 """Seconds, where ?wait= comes without ?timeout=."""
-MAX_PAGE = 200
-DEFAULT_PAGE = 50
 
 _JSON = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?', re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]{1,15}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-
-
-class Shape(Enum):
-    """A kind of request that purges."""
-
-    OURS = "ours"
-    FASTLY_KEY = "fastly-key"
-    FASTLY_KEYS = "fastly-keys"
-    FASTLY_ALL = "fastly-all"
-    FASTLY_URL = "fastly-url"
-    CLOUDFLARE = "cloudflare"
-    METHOD = "method"
-
-
-@dataclass(frozen=True, slots=True)
-class Purge:
-    """A request that purges. site: of the path, None = it has none. said: the tag or the URL of the path, decoded or raw."""
-
-    shape: Shape
-    site: str | None = None
-    said: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OnePurge:
-    """How far a purge has come. id: as sent."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecentPurges:
-    """Who purged what, when; latest first. before: a sequence number of the log, None = from the latest."""
-
-    limit: int = DEFAULT_PAGE
-    before: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """All nodes that are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """The OpenAPI document."""
-
-
-Route = Purge | OnePurge | RecentPurges | Nodes | Document
-
-_SITE_PATH = re.compile(rb"/service/([^/]+)/(purge|purge_all)(?:/(.+))?")
-_ZONE_PATH = re.compile(rb"(?:/client/v4)?/zones/([^/]+)/purge_cache")
-
-
-def route(method: bytes, target: bytes) -> Route | Declined:
-    """What a request line asks for. target: raw origin-form."""
-    path, _, query = target.partition(b"?")
-    method = b"GET" if method == b"HEAD" else method  # RFC 9110 s9.3.2
-    try:
-        found = _route(method, path, query, target)
-    except Unacceptable as fault:
-        return fault.why
-    if found is None:
-        return declined(Reason.NO_SUCH_PATH, "there is nothing here")
-    allowed = methods_of(found)
-    if method not in allowed:
-        return declined(Reason.WRONG_METHOD, f"only {b', '.join(allowed).decode()} here")
-    return found
-
-
-def methods_of(found: Route) -> tuple[bytes, ...]:
-    """The methods of a path, for Allow."""
-    match found:
-        case RecentPurges() | Purge(Shape.OURS):
-            return (b"GET", b"POST")
-        case Purge():
-            return (b"POST",)
-        case OnePurge() | Nodes() | Document():
-            return (b"GET",)
-        case _ as never:
-            assert_never(never)
-
-
-def _route(method: bytes, path: bytes, query: bytes, target: bytes) -> Route | None:
-    if path == b"/v1/purges":
-        return Purge(Shape.OURS) if method == b"POST" else _page(query)
-    if path.startswith(b"/v1/purges/"):
-        return OnePurge(_name(path[len(b"/v1/purges/") :]))
-    if path == b"/v1/nodes":
-        return Nodes()
-    if path == b"/v1/openapi.json":
-        return Document()
-    if path.startswith(b"/purge/") and len(path) > len(b"/purge/"):
-        return Purge(Shape.FASTLY_URL, said=_text(target[len(b"/purge/") :]))
-    at_zone = _ZONE_PATH.fullmatch(path)
-    if at_zone is not None:
-        return Purge(Shape.CLOUDFLARE, _name(at_zone[1]))
-    at_site = _SITE_PATH.fullmatch(path)
-    if at_site is None:
-        return None
-    site, verb, key = at_site.groups()
-    if verb == b"purge_all":
-        return None if key is not None else Purge(Shape.FASTLY_ALL, _name(site))
-    if key is None:
-        return Purge(Shape.FASTLY_KEYS, _name(site))
-    tag = unquote_to_bytes(key).decode("utf-8", "surrogateescape")
-    return Purge(Shape.FASTLY_KEY, _name(site), tag)
-
-
-def _page(query: bytes) -> RecentPurges:
-    page = RecentPurges()
-    for name, said in _parameters(query):
-        number = int(said) if _NUMBER.fullmatch(said) is not None else 0
-        if name == "limit" and 1 <= number <= MAX_PAGE:
-            page = replace(page, limit=number)
-        elif name == "before" and number:
-            page = replace(page, before=number)
-        else:
-            raise Unacceptable(Reason.BAD_QUERY, f"allowed: limit=1 to {MAX_PAGE}, before=SEQ", name[:60])
-    return page
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def read(purge: Purge, message: Message, asking: Asking) -> PurgeRequest | Declined:
@@ -281,7 +153,7 @@ def _bodiless(purge: Purge, message: Message, asking: Asking) -> PurgeRequest:
 def _by_method(naming: Naming, message: Message, asking: Asking) -> None:
     """PURGE: the URL it is sent to, or the tags of Surrogate-Key of the site that the host belongs to."""
     if b"surrogate-key" not in message.fields:
-        naming.uri(message.authority, _text(message.target), "target")
+        naming.uri(message.authority, text_of_target(message.target), "target")
         return
     site = asking.sites.find(message.authority.host)
     if site is None:
@@ -345,7 +217,7 @@ def _idempotency_key(fields: Fields) -> str | None:
 def _options(request: PurgeRequest, query: bytes, asking: Asking) -> PurgeRequest:
     """What the query of our own shape adds."""
     timeout: float | None = None
-    for name, said in _parameters(query):
+    for name, said in parameters(query):
         if name == "dry_run" and said in {"1", "true"}:
             request = replace(request, dry_run=True)
         elif name == "wait" and said in {wait.value for wait in Wait}:
@@ -363,28 +235,3 @@ def _options(request: PurgeRequest, query: bytes, asking: Asking) -> PurgeReques
         raise Unacceptable(Reason.BAD_QUERY, "there is nothing to wait for in a dry run", "wait")
     longest = min(DEFAULT_WAIT, asking.max_wait) if timeout is None else timeout
     return replace(request, timeout=longest if request.wait is not None else 0.0)
-
-
-def _parameters(query: bytes) -> list[tuple[str, str]]:
-    """Name and value of each; raises Unacceptable for one that stands twice. Nothing is percent-decoded: nothing has to be."""
-    if not query:
-        return []
-    pairs: list[tuple[str, str]] = []
-    for part in query.split(b"&")[:100]:
-        name, _, said = part.partition(b"=")
-        pairs.append((name.decode("latin-1"), said.decode("latin-1")))
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise Unacceptable(Reason.BAD_QUERY, "a parameter stands twice")
-    return pairs
-
-
-def _name(raw: bytes) -> str:
-    """A path segment that names something of ours."""
-    try:
-        return unquote_to_bytes(raw).decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unacceptable(Reason.NOT_UTF_8, "a name in the path is no UTF-8", "path") from None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("latin-1")

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from edge.purge.declined import Declined
 from edge.purge.desk import Ordered
-from edge.purge.dialects import Purge, Shape
+from edge.purge.dialects_routes import Purge, Shape
 from edge.semantics.message import Line
 from edge.semantics.purge_order import PurgeOrder, encode
 from edge.semantics.selectors import Selector, Tag
