@@ -1,11 +1,11 @@
 """The disk tier: stored responses in a directory, bytes only, every byte verified before it is served.
 
-Owns: `DiskTier`, `DiskRecord`, `SmallPut`. What lies under it: disk_writer.py (a body on its way), disk_ledger.py (the
-write side), rows.py (diskcache, SQLite), record.py (what a row holds), bodyfile.py (larger bodies), disk_index.py (what
-is there, in memory), disk_layout.py (the directory).
+Owns: `DiskTier`, `DiskRecord`, `DiskRow`, `SmallPut`. What lies under it: disk_writer.py (a body on its way),
+disk_ledger.py (the write side), rows.py (diskcache, SQLite), record.py (what a row holds), bodyfile.py (larger bodies),
+disk_index.py (what is there, in memory), disk_layout.py (the directory).
 
 Who may call what. Everything here blocks and is called from the store's own threads, any number of them - except
-`variants`, `index`, `touch` and `used_bytes`, which touch neither disk nor lock and are for the event loop.
+`variants`, `index`, `primaries`, `touch` and `used_bytes`, which touch neither disk nor lock and are for the event loop.
 
 Rules.
 * A key belongs to one process (`owns`, by primary digest): it alone writes, deletes and evicts it, and has it in its
@@ -22,7 +22,7 @@ Rules.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,12 +44,13 @@ from edge.store.record import (
     InlineBody,
     Record,
     decode,
+    digest_of,
     filed_bytes,
     row_bytes,
 )
 from edge.store.rows import BrokenDatabase
 
-__all__ = ["NO_VARY", "BodyWriter", "DiskRecord", "DiskTier", "SmallPut", "Variants"]
+__all__ = ["NO_VARY", "BodyWriter", "DiskRecord", "DiskRow", "DiskTier", "SmallPut", "Variants"]
 
 NO_VARY: Final = bytes(VARIANT_BYTES)
 """The variant digest of a response without Vary."""
@@ -71,6 +72,17 @@ class DiskRecord:
     meta: bytes
     body: bytes | BodyFile
     generation: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRow:
+    """One stored response without its body. digest: changes with anything in it. size: accounted bytes, its file too."""
+
+    primary: bytes
+    variant: bytes
+    meta: bytes
+    digest: bytes
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,10 @@ class DiskTier:
         index = self._ledger.index
         return {primary: held for primary in index.primaries() if (held := self.variants(primary))}
 
+    def primaries(self) -> list[bytes]:
+        """Those of all that is held, as of now: a copy, 10 ms for a million."""
+        return self._ledger.index.primaries()
+
     def touch(self, primary: bytes, variant: bytes) -> None:
         """It was used (from memory, say). Written in batches; nothing happens when it is not held."""
         held = self._ledger.index.get(primary + variant)
@@ -181,6 +197,17 @@ class DiskTier:
             if held is not None:
                 self._ledger.touch(held)
         return found
+
+    def look(self, primary: bytes) -> list[DiskRow]:
+        """What is held for `primary`, as its rows say: bodies in files are not looked at. Not a use. Raises DiskFault."""
+        rows = []
+        with self._counted():
+            for held in self._ledger.index.under(primary):
+                found = self._record(held.key)
+                if found is not None:
+                    value, record = found
+                    rows.append(DiskRow(primary, held.variant, record.meta, digest_of(value), held.size))
+        return rows
 
     def begin(self, primary: bytes, variant: bytes, length: int | None) -> BodyWriter:
         """Start writing a body of `length` bytes (None: not known yet). Raises DiskFault."""
@@ -234,6 +261,13 @@ class DiskTier:
         """Delete one variant; whether there was one. Raises DiskFault."""
         with self._counted():
             return self._ledger.delete((_row_key(primary, variant),)) > 0
+
+    def delete_unchanged(self, rows: Iterable[DiskRow]) -> list[DiskRow]:
+        """Delete those that are still as they were looked at, in one transaction; which they were. Raises DiskFault."""
+        looked_at = {_row_key(row.primary, row.variant): row for row in rows}
+        with self._counted():
+            gone = self._ledger.delete_unchanged({key: row.digest for key, row in looked_at.items()})
+        return [row for key, row in looked_at.items() if key in gone]
 
     def delete_primary(self, primary: bytes) -> int:
         """Delete all variants; how many there were. Raises DiskFault."""

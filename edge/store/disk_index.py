@@ -10,7 +10,7 @@ however large that is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from edge.store.eviction import Resident, Sieve
@@ -62,7 +62,7 @@ class DiskIndex:
                 return held
         return None
 
-    def primaries(self) -> Iterable[bytes]:
+    def primaries(self) -> list[bytes]:
         """All primaries that have anything, at this moment."""
         return list(self._by_primary)
 

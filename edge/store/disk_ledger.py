@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from edge.store.disk_layout import bodies_of, open_directory, sweep
 from edge.store.disk_limits import DiskCounters, DiskLimits
 from edge.store.nopickle import ForeignRow
 from edge.store.openfiles import OpenFiles
-from edge.store.record import PRIMARY_BYTES, FiledBody, Record, accounted_bytes, encode
+from edge.store.record import PRIMARY_BYTES, FiledBody, Record, accounted_bytes, digest_of, encode
 from edge.store.rows import BrokenDatabase, NewRow, Rows
 
 _log = logging.getLogger("perigee.store")
@@ -175,14 +175,27 @@ class Ledger:
     def delete(self, keys: Iterable[bytes]) -> int:
         """Delete rows and bodies, in one transaction; how many there were."""
         with self._writing() as rows:
-            gone = [held for key in keys if (held := self.index.get(key)) is not None]
-            if gone:
-                rows.change(deletes=[held.key for held in gone])
-                for held in gone:
-                    self.index.remove(held)
-                self.counters.deleted += len(gone)
+            gone = self._delete(rows, keys)
         self._bury(gone)
         return len(gone)
+
+    def delete_unchanged(self, digests: Mapping[bytes, bytes]) -> set[bytes]:
+        """Delete those rows whose values still have these digests, in one transaction; their keys."""
+        with self._writing() as rows:
+            same = [key for key, digest in digests.items() if _digest_in(rows, key) == digest]
+            gone = self._delete(rows, same)
+        self._bury(gone)
+        return {held.key for held in gone}
+
+    def _delete(self, rows: Rows, keys: Iterable[bytes]) -> list[Held]:
+        """Under the lock."""
+        gone = [held for key in keys if (held := self.index.get(key)) is not None]
+        if gone:
+            rows.change(deletes=[held.key for held in gone])
+            for held in gone:
+                self.index.remove(held)
+            self.counters.deleted += len(gone)
+        return gone
 
     def discard(self, key: bytes, value: bytes | None) -> None:
         """Drop the row `key` because it does not verify, if it still holds `value` (None: a row that is not ours).
@@ -370,6 +383,15 @@ class Ledger:
 def _row(key: bytes, record: Record) -> NewRow:
     generation = record.generation if isinstance(record.body, FiledBody) else None
     return NewRow(key, encode(key, record), generation)
+
+
+def _digest_in(rows: Rows, key: bytes) -> bytes | None:
+    """None when there is no row of ours."""
+    try:
+        value = rows.get(key)
+    except ForeignRow:
+        return None
+    return None if value is None else digest_of(value)
 
 
 def _batches(held: Sequence[Held], most: int) -> Iterator[Sequence[Held]]:

@@ -102,6 +102,10 @@ class MemoryTier(Generic[V]):
         """The variants held under `key`, in the order they were put; empty when there are none. Marks nothing."""
         return self._groups.get(key, ())
 
+    def keys(self) -> list[bytes]:
+        """Those of all that is held now."""
+        return list(self._groups)
+
     def __iter__(self) -> Iterator[Held[V]]:
         """All that was held when the iteration began; the tier may change meanwhile."""
         for group in tuple(self._groups.values()):

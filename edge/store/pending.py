@@ -232,6 +232,10 @@ class Pending:
         """True when anything is under way for `key`."""
         return key in self._keys
 
+    def keys(self) -> list[bytes]:
+        """Those for which anything is under way, as of now."""
+        return list(self._keys)
+
     def is_hidden(self, key: bytes) -> bool:
         """True when nothing of what the disk holds for `key` may be seen."""
         held = self._keys.get(key)

@@ -126,6 +126,11 @@ def decode(key: bytes, value: bytes) -> Record:
     return Record(generation, rest, FiledBody(body_length, table_digest))
 
 
+def digest_of(value: bytes) -> bytes:
+    """The digest in a row's value, which tells it from all others of its row; not checked."""
+    return value[_HEAD.size : OVERHEAD_BYTES]
+
+
 def block_count(length: int) -> int:
     """How many blocks a body of `length` bytes has."""
     return -(-length // BLOCK_BYTES)

@@ -28,6 +28,7 @@ from edge.semantics.key import variant_digest
 from edge.semantics.stored import StoredResponse
 from edge.store.bodies import DiskBody, MemoryBody, StoredBody
 from edge.store.codec import decode, resident_bytes
+from edge.store.contents import Contents
 from edge.store.disk import DiskRecord, DiskTier
 from edge.store.loading import Loaded, load_all
 from edge.store.memory import Held, MemoryTier
@@ -91,6 +92,15 @@ class Store:
             )
         self._loading: dict[bytes, _Loading] = {}
         self._opening: dict[bytes, set[_Opening]] = {}
+        self.contents = Contents(
+            memory,
+            disk,
+            self._writing,
+            owns=owns,
+            read=self._read,
+            forget_one=self.forget_one,
+            look_again=self._look_again,
+        )
 
     async def open(self) -> None:
         """Open the disk tier and begin to write behind.

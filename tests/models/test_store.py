@@ -2,6 +2,7 @@
 
 The model knows the newest response of each variant of each key. The store may have lost it (evicted, dropped, damaged);
 what it must never do is give out anything else: nothing that was replaced, freshened or forgotten, in no order of events.
+Purges are ordered, and a sweep goes on in between: at its end what was purged is gone, and all else is where it was.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge.semantics.selectors import Everything, Selector
 from edge.semantics.stored import Nominated, StoredResponse
 from edge.store.disk import DiskTier
 from edge.store.memory import MemoryTier
 from edge.store.spool import DiskSpool
 from edge.store.store import Store
 from tests.kit.disk import MB, SMALL, primary
-from tests.kit.stores import freshened, response, store_room, version_of
+from tests.kit.stores import freshened, store_room, version_of
+from tests.kit.sweeps import Orders, sweep_of, swept, tag, tagged, uri
 
 T = TypeVar("T")
 LIMITS = replace(SMALL, busy_seconds=5.0)
@@ -56,6 +59,11 @@ class Spooling:
     is_clean: bool = True
 
 
+def told_apart(found: list[StoredResponse]) -> list[tuple[bytes, bytes | None, int]]:
+    """By all that the model changes."""
+    return sorted((stored.body_id, version_of(stored), stored.fence) for stored in found)
+
+
 class StoreModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +77,9 @@ class StoreModel(RuleBasedStateMachine):
         self.writes_go: threading.Event | None = None
         self.reads_go: threading.Event | None = None
         self.room = store_room(self.directory, limits=LIMITS)
+        self.orders = Orders()
         self.store = self.opened()
+        self.sweep = sweep_of(self.store, self.orders, self.room)
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(doing, 20))
@@ -89,7 +99,8 @@ class StoreModel(RuleBasedStateMachine):
         return self.run(opening())
 
     def new(self, name: int, nominated: Nominated, length: int) -> tuple[StoredResponse, bytes]:
-        stored, body = response(name, length, nominated=nominated)
+        fence = self.orders.table.applied
+        stored, body = tagged(name, b"%d" % (name % 2), length, fence=fence, nominated=nominated)
         self.bodies[stored.body_id] = body
         return stored, body
 
@@ -109,12 +120,15 @@ class StoreModel(RuleBasedStateMachine):
         self.newest[name, nominated] = stored
         self.store.put(stored, body)
 
-    @rule(name=names, nominated=variants)
-    def freshen(self, name: int, nominated: Nominated) -> None:
+    @rule(name=names, nominated=variants, validated_now=st.booleans())
+    def freshen(self, name: int, nominated: Nominated, validated_now: bool) -> None:
         old = self.newest.get((name, nominated))
         if old is not None:
             self.versions += 1
-            new = self.newest[name, nominated] = freshened(old, b"freshened %d" % self.versions)
+            new = freshened(old, b"freshened %d" % self.versions)
+            if validated_now:
+                new = replace(new, fence=self.orders.table.applied)
+            self.newest[name, nominated] = new
             self.store.freshen(old, new)
 
     @rule(name=names)
@@ -157,6 +171,39 @@ class StoreModel(RuleBasedStateMachine):
             self.run(spooling.spool.finish(spooling.stored))
         else:
             spooling.spool.abort()
+
+    # -- purges --
+
+    @rule(item=st.sampled_from([uri(0), uri(1), tag(b"0"), tag(b"1"), Everything()]), soft=st.booleans())
+    def order(self, item: Selector, soft: bool) -> None:
+        self.sweep.applied(self.orders.give(item, soft=soft))
+
+    @precondition(lambda self: self.writes_go is None and self.reads_go is None)
+    @rule()
+    def sweep_a_little(self) -> None:
+        self.run(self.sweep.turn())
+        self.orders.clock.advance(1.0)
+
+    @precondition(lambda self: self.writes_go is None and self.reads_go is None)
+    @rule()
+    def sweep_all(self) -> None:
+        """What was purged is gone, and all else is where it was."""
+        self.settle()
+        before = self.run(self.everywhere())
+        self.sweep.look_everywhere()
+        self.run(swept(self.sweep, self.orders))
+        self.settle()
+        after = self.run(self.everywhere())
+        for were, are in zip(before, after, strict=True):
+            assert told_apart(are) == told_apart([each for each in were if not self.orders.is_gone(each)])
+
+    async def everywhere(self) -> tuple[list[StoredResponse], list[StoredResponse]]:
+        """What is in memory, and what is on disk."""
+        contents = self.store.contents
+        rows = await contents.look(contents.keys_on_disk())
+        return [held.value for held in self.store.memory], [
+            row.stored for row in rows if row.stored is not None
+        ]
 
     # -- look-ups --
 
@@ -269,6 +316,7 @@ class StoreModel(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.close()
         self.store = self.opened()
+        self.sweep = sweep_of(self.store, self.orders, self.room)
 
     # -- what always holds --
 

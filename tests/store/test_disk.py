@@ -129,6 +129,30 @@ def test_a_head_of_the_old_body_is_not_given_to_the_new_one(tier: DiskTier) -> N
     assert whole(tier.read(primary(1))) == (b"new", b"new body")
 
 
+def test_looking_reads_all_variants_and_is_no_use(tier: DiskTier) -> None:
+    tier.put_small(primary(1), variant(0), b"small", b"body")
+    tier.put_small(primary(1), variant(1), b"large", body_of(1, 1, LARGE))
+    tier.put_small(primary(2), variant(0), b"other", b"body")
+    rows = tier.look(primary(1))
+    assert [(row.variant, row.meta) for row in rows] == [(variant(0), b"small"), (variant(1), b"large")]
+    assert tuple((row.variant, row.size) for row in rows) == tier.variants(primary(1))
+    assert (tier.look(primary(3)), tier.counters.hits, tier.counters.misses) == ([], 0, 0)
+    assert set(tier.primaries()) == {primary(1), primary(2)}
+
+
+def test_rows_are_deleted_if_they_are_as_they_were_looked_at(tier: DiskTier, tmp_path: Path) -> None:
+    for name in range(5):
+        tier.put_small(primary(name), NO_VARY, b"meta", body_of(name, 1, LARGE))
+    rows = [row for name in range(5) for row in tier.look(primary(name))]
+    tier.put_small(primary(1), NO_VARY, b"meta", body_of(1, 2, LARGE))  # another body
+    assert tier.replace_meta(primary(2), NO_VARY, b"freshened")
+    assert tier.delete(primary(3), NO_VARY)
+    assert tier.delete_unchanged(rows) == [rows[0], rows[4]]
+    assert set(tier.primaries()) == {primary(1), primary(2)}
+    assert len(body_files(tmp_path)) == 2
+    assert tier.delete_unchanged(rows) == []
+
+
 def test_clear_leaves_nothing(tier: DiskTier, tmp_path: Path) -> None:
     for name in range(10):
         tier.put_small(primary(name), NO_VARY, b"meta", body_of(name, 1, 500 * name))

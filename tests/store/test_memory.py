@@ -55,6 +55,7 @@ def test_what_was_put_is_found_with_all_its_variants_in_order():
 def test_a_look_up_allocates_nothing_and_marks_nothing():
     tier = MemoryTier[None](1 << 20)
     put(tier, b"/a")
+    assert tier.keys() == [b"/a"]
     assert tier.get(b"/a") is tier.get(b"/a")
     assert tier.get(b"/b") is tier.get(b"/c")
     assert not tier.get(b"/a")[0].visited

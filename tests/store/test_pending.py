@@ -39,6 +39,7 @@ def test_without_anything_waiting_the_disk_is_seen_as_it_is():
     assert pending.seen(KEY, [OLD, OTHER]) == [OLD, OTHER]
     assert not pending.is_hidden(KEY)
     assert not pending.waits(KEY)
+    assert pending.keys() == []
     assert pending.body(OLD) is None
 
 
@@ -46,6 +47,7 @@ def test_a_put_stands_before_what_the_disk_has_of_its_variant_until_it_is_done()
     pending, (put,) = adding(Put(NEW, NEW_BODY))
     assert pending.seen(KEY, [OLD, OTHER]) == [OTHER, NEW]
     assert pending.has_responses(KEY)
+    assert pending.keys() == [KEY]
     assert pending.body(NEW) == NEW_BODY
     assert pending.body(OLD) is None
     pending.done(put)

@@ -18,6 +18,7 @@ from edge.store.record import (
     accounted_bytes,
     block_count,
     decode,
+    digest_of,
     encode,
     file_bytes,
     row_bytes,
@@ -37,6 +38,12 @@ RECORDS = st.builds(
 @given(RECORDS, st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES))
 def test_a_record_comes_back_as_it_was(record: Record, key: bytes) -> None:
     assert decode(key, encode(key, record)) == record
+
+
+@given(RECORDS, RECORDS)
+def test_the_digest_tells_records_of_one_row_apart(one: Record, other: Record) -> None:
+    digests = [digest_of(encode(KEY, record)) for record in (one, other)]
+    assert (digests[0] == digests[1]) is (one == other)
 
 
 @given(RECORDS, st.data())
