@@ -17,7 +17,9 @@ from typing import Protocol
 from edge.clock import Clock
 from edge.exchange import Reply
 from edge.fill.order import FENCE
+from edge.semantics.decide import decide_reuse
 from edge.semantics.decisions import Doubt, Forward, Reuse
+from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable, Standing
 from edge.semantics.reasons import Because
@@ -152,7 +154,7 @@ class Fence:
         purged, softened, doubts = False, set[bytes](), dict[bytes, Doubt]()
         for stored, clean in found:
             verdict = table.standing(stored, max(clean, stored.fence), need, rules.vary)
-            if verdict.standing is Standing.HARD or stored.selectors.site != rules.name:
+            if verdict.standing is Standing.HARD:
                 purged = True
                 continue
             if verdict.standing is Standing.SOFT:
@@ -160,10 +162,25 @@ class Fence:
                 candidates.append(soften(stored, verdict.since))
             else:
                 candidates.append(stored)
-            doubt = _UNKNOWN if verdict.standing is Standing.UNKNOWN else lost
+            # Tags and sites are purged by the site's name: under another one nobody can vouch for it.
+            is_known = verdict.standing is not Standing.UNKNOWN and stored.selectors.site == rules.name
+            doubt = lost if is_known else _UNKNOWN
             if doubt is not None:
                 doubts[stored.body_id] = doubt
         return Trusted(tuple(candidates), purged, frozenset(softened), doubts)
+
+    def decide(
+        self,
+        head: RequestHead,
+        found: Iterable[tuple[StoredResponse, int]],
+        rules: SiteRules,
+        need: int,
+        now: UnixSeconds,
+    ) -> tuple[Trusted, Reuse]:
+        """`decide_reuse` on what may be trusted of `found` (as in `trusted`), and that."""
+        trusted = self.trusted(found, need, rules)
+        doubt_of = trusted.doubt_of if trusted.doubts else None
+        return trusted, _explained(decide_reuse(head, trusted.candidates, rules, now, doubt_of), trusted)
 
 
 def soften(stored: StoredResponse, since: float) -> StoredResponse:
@@ -175,7 +192,7 @@ def soften(stored: StoredResponse, since: float) -> StoredResponse:
     return replace(stored, freshness=replace(freshness, lifetime=until))
 
 
-def explained(reuse: Reuse, trusted: Trusted) -> Reuse:
+def _explained(reuse: Reuse, trusted: Trusted) -> Reuse:
     """The same decision, with the purge named that led to it."""
     if not isinstance(reuse, Forward):
         return reuse

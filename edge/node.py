@@ -17,7 +17,7 @@ from typing import assert_never
 from edge.clock import Clock
 from edge.errors import ClientFault, EdgeError, UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
-from edge.fence import Fence, Trusted, explained
+from edge.fence import Fence, Trusted
 from edge.fetching import MAX_ROUNDS, Asked, Fetching
 from edge.fill.fill import FillRoom
 from edge.fill.order import FENCE
@@ -250,17 +250,8 @@ class Node:
         held = self._store.in_memory(asked.key)
         clean = {each.value.body_id: each.clean for each in held}
         stored = [each.value for each in held] if found is None else found
-        trusted = self._fence.trusted(
-            [(each, clean.get(each.body_id, each.fence)) for each in stored], asked.need, asked.rules
-        )
-        reuse = decide_reuse(
-            asked.head,
-            trusted.candidates,
-            asked.rules,
-            self._now(),
-            trusted.doubt_of if trusted.doubts else None,
-        )
-        return trusted, explained(reuse, trusted)
+        known = [(each, clean.get(each.body_id, each.fence)) for each in stored]
+        return self._fence.decide(asked.head, known, asked.rules, asked.need, self._now())
 
     async def _serve(self, asked: Asked, reuse: Serve | ServeStale) -> Reply | None:
         """From the store; None when its body turned out to be damaged or gone (it is forgotten)."""

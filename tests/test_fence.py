@@ -12,6 +12,7 @@ import pytest
 from edge.errors import UpstreamFault
 from edge.semantics.message import Authority, Line
 from edge.semantics.purge_table import PurgeTable
+from edge.semantics.reasons import Because
 from edge.semantics.rules import FreshnessRules, OnLogLoss, PurgeRules, SiteRules
 from edge.semantics.selectors import (
     Everything,
@@ -24,6 +25,7 @@ from edge.semantics.selectors import (
     Uri,
     Variant,
 )
+from edge.settings.sites import SiteTable
 from tests.kit.clock import ManualClock
 from tests.kit.log_reader import HISTORY, HandReader
 from tests.kit.node_bench import HERE, Got, NodeBench, exchange, got, node_bench
@@ -290,14 +292,18 @@ async def test_what_lies_below_the_floor_is_validated(tmp_path: Path):
         assert b";hit;" in ((await bench.get(b"/a")).cache or b"")
 
 
-async def test_what_was_stored_for_a_site_of_another_name_is_not_used(tmp_path: Path):
+async def test_what_was_stored_for_a_site_of_another_name_is_validated(tmp_path: Path):
     """Tags and sites are purged by the site's name, so under another name nobody can vouch for it."""
-    async with fenced(tmp_path) as (bench, _):
-        await bench.stored(b"/a", body=b"old")
-        async with fenced(tmp_path, SiteRules(name="renamed")) as (renamed, _):
-            await bench.store.aclose()
-            renamed.origin.says(fresh(b"new"))
-            assert (await renamed.get(b"/a")).body == b"new"
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a", (b"ETag", b'"1"'), body=b"old")
+        bench.node.apply(SiteTable((SiteRules(name="renamed"),)), (), 16)
+        bench.origin.says(Said(304, ((b"ETag", b'"1"'), (b"Cache-Control", b"max-age=60"))))
+        answer = await bench.get(b"/a")
+        assert (answer.body, answer.verdict.because) == (b"old", Because.PURGE_UNKNOWN)
+        assert b";hit;" in ((await bench.get(b"/a")).cache or b"")
+        log.order(Site("renamed"))
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
 
 
 # --- between tiers ---

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.errors import ClientFault
+from edge.fence import Fence
 from edge.semantics import key as keys
-from edge.semantics.decide import decide_reuse, select
-from edge.semantics.decisions import Forward, Refuse, Serve, ServeStale
+from edge.semantics.decide import select
+from edge.semantics.decisions import Forward, Refuse, Reuse, Serve, ServeStale
 from edge.semantics.forwarding import cleaned_request
 from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.reasons import SENTENCE, Because
-from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.settings.sites import SiteTable
 from edge.store.store import Store
@@ -41,7 +41,7 @@ def asked(url: str, headers: Sequence[str], method: str = "GET") -> RequestHead:
 
 
 async def explain(
-    request: RequestHead, sites: SiteTable, store: Store, now: UnixSeconds
+    request: RequestHead, sites: SiteTable, store: Store, fence: Fence, now: UnixSeconds
 ) -> dict[str, object]:
     """In JSON's values. ClientFault for a host that no site names (421), and for a target that is refused."""
     rules = sites.find(request.authority.host)
@@ -49,11 +49,13 @@ async def explain(
         raise ClientFault("no site has this host name", status=421, proxy_status="destination_not_found")
     head = cleaned_request(request, rules)
     key = keys.primary_key(head.authority, head.target, rules.key)
-    in_memory = {held.value for held in store.in_memory(key)}
-    candidates: Sequence[StoredResponse] = tuple(in_memory)
+    clean = {held.value: held.clean for held in store.in_memory(key)}
+    found: Sequence[StoredResponse] = tuple(clean)
     if store.is_on_disk(key):
-        candidates = await store.load(key)
-    decision, because = _decision(head, candidates, rules, now)
+        found = await store.load(key)
+    known = [(each, clean.get(each, each.fence)) for each in found]
+    _, reuse = fence.decide(head, known, rules, fence.applied, now)
+    decision, because = _decision(reuse)
     return {
         "site": rules.name,
         "key": key.hex(),
@@ -62,21 +64,19 @@ async def explain(
         "because": because.value,
         "why": SENTENCE[because],
         "stored": [
-            _stored(
-                each,
-                now,
-                "memory" if each in in_memory else "disk",
-                select(head, (each,), rules.vary) is each,
-            )
-            for each in candidates
+            {
+                **_stored(each, now, select(head, (each,), rules.vary) is each),
+                "where": "memory" if each in clean else "disk",
+                "purges": fence.table.standing(each, at, fence.applied, rules.vary).standing.value,
+                "tags": [_text(tag) for tag in each.selectors.tags],
+            }
+            for each, at in known
         ],
     }
 
 
-def _decision(
-    head: RequestHead, candidates: Sequence[StoredResponse], rules: SiteRules, now: UnixSeconds
-) -> tuple[str, Because]:
-    match decide_reuse(head, candidates, rules, now):
+def _decision(reuse: Reuse) -> tuple[str, Because]:
+    match reuse:
         case Serve(because=because):
             return "hit", because
         case ServeStale(because=because):
@@ -87,11 +87,10 @@ def _decision(
             return str(status), because
 
 
-def _stored(stored: StoredResponse, now: UnixSeconds, where: str, matches: bool) -> dict[str, object]:
+def _stored(stored: StoredResponse, now: UnixSeconds, matches: bool) -> dict[str, object]:
     freshness = stored.freshness
     age = freshness.age(now)
     return {
-        "where": where,
         "status": stored.head.status,
         "bytes": stored.body_length,
         "matches": matches,

@@ -23,12 +23,16 @@ from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start
+from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
+from edge.server.surveying import surveyed
 from edge.server.worker import Worker
 from edge.server.worker_admin import serve, worker_app
+from edge.server.worker_log import LogAccess
 from edge.server.worker_process import SIGNALS
 from edge.settings.change import without_restart
 from edge.settings.node import NodeSettings
+from edge.store.survey import Survey
 from edge.tasks import TaskOwner
 
 _log = logging.getLogger("perigee.worker")
@@ -113,6 +117,7 @@ class _Life:
             listen_sockets=[socket.socket(fileno=number) for number in start.listen],
             admin_socket=admin_socket_of(run_dir, start.index),
             tier_socket_of=partial(tier_socket_of, run_dir),
+            log=None if start.log is None else LogAccess.from_json(start.log),
         )
         self._command_line = command_line
         self._settings = settings
@@ -132,7 +137,10 @@ class _Life:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = self._worker
         await worker.start()
-        admin = await serve(worker_app(worker, self._snapshot, self._explain), worker.admin_socket)
+        if worker.log is not None:
+            self._tasks.spawn(report(worker.log.follower, self._line.send), name="report")
+        app = worker_app(worker, self._snapshot, self._explain, self._count)
+        admin = await serve(app, worker.admin_socket)
         self._line.send(Ready())
         self._tasks.spawn(self._obey(), name="orders")
         try:
@@ -151,7 +159,13 @@ class _Life:
     async def _explain(self, request: RequestHead) -> dict[str, object]:
         worker = self._worker
         now = UnixSeconds(worker.clock.now())
-        return await explain(request, worker.node.sites, worker.store, now)
+        return await explain(request, worker.node.sites, worker.store, worker.fence, now)
+
+    async def _count(self, order: bytes, seconds: float) -> Survey:
+        worker = self._worker
+        return await surveyed(
+            order, worker.node.sites, worker.store.contents, seconds=seconds, clock=worker.clock
+        )
 
     async def _obey(self) -> None:
         while True:

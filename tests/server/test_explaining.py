@@ -5,18 +5,24 @@ from __future__ import annotations
 import pytest
 
 from edge.errors import ClientFault
+from edge.fence import Fence
 from edge.measures import Measures
 from edge.semantics.key import primary_key
-from edge.semantics.message import Authority, RequestHead, UnixSeconds
+from edge.semantics.message import Authority, Fields, RequestHead, UnixSeconds
+from edge.semantics.purge_order import PurgeOrder
+from edge.semantics.purge_table import PurgeTable
+from edge.semantics.selectors import Host, selectors_for
 from edge.server.explaining import asked, explain
 from edge.settings.load import from_origin
 from edge.settings.sites import NO_SITES
 from edge.store.memory import MemoryTier
 from edge.store.store import Store
+from tests.kit.clock import ManualClock
 from tests.kit.stored_responses import FRESH, NOW, holding
 
 SITES = from_origin("http://127.0.0.1:3000").sites
 URL = "http://a.example/a?b"
+FENCE = Fence(PurgeTable(lambda _uri: ()), ManualClock())
 
 
 @pytest.fixture
@@ -32,7 +38,8 @@ def put(store: Store, request: RequestHead, *vary: tuple[bytes, bytes | None]) -
 
     lines = [(b"Vary", name) for name, _ in vary]
     key = primary_key(request.authority, request.target, SITES.sites[0].key)
-    store.put(replace(holding(*lines), key=key, nominated=tuple(vary)), b"0123456789")
+    named = selectors_for("default", request.authority, request.target, Fields(lines))
+    store.put(replace(holding(*lines), key=key, nominated=tuple(vary), selectors=named), b"0123456789")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +76,7 @@ def test_what_would_be_refused_from_a_client_is_refused_here(url: str, header: s
 
 
 async def test_nothing_stored_is_a_miss(store: Store):
-    said = await explain(asked(URL, []), SITES, store, NOW)
+    said = await explain(asked(URL, []), SITES, store, FENCE, NOW)
     assert (said["decision"], said["because"], said["stored"]) == ("uri-miss", "nothing-stored", [])
     assert said["site"] == "default"
     assert said["target"] == "/a?b"
@@ -77,7 +84,7 @@ async def test_nothing_stored_is_a_miss(store: Store):
 
 async def test_what_is_stored_is_shown_with_its_arithmetic(store: Store):
     put(store, asked(URL, []))
-    said = await explain(asked(URL, []), SITES, store, UnixSeconds(NOW + 20.0))
+    said = await explain(asked(URL, []), SITES, store, FENCE, UnixSeconds(NOW + 20.0))
     assert (said["decision"], said["because"]) == ("hit", "fresh")
     assert said["stored"] == [
         {
@@ -95,25 +102,35 @@ async def test_what_is_stored_is_shown_with_its_arithmetic(store: Store):
             "validated_each_time": False,
         }
     ]
-    stale = await explain(asked(URL, []), SITES, store, UnixSeconds(NOW + 70.0))
+    stale = await explain(asked(URL, []), SITES, store, FENCE, UnixSeconds(NOW + 70.0))
     assert (stale["decision"], stale["because"]) == ("stale", "expired")
 
 
 async def test_the_variants_show_which_one_matches(store: Store):
     put(store, asked(URL, []), (b"accept", b"text/html"))
     put(store, asked(URL, []), (b"accept", None))
-    said = await explain(asked(URL, ["Accept: text/html"]), SITES, store, NOW)
+    said = await explain(asked(URL, ["Accept: text/html"]), SITES, store, FENCE, NOW)
     stored = said["stored"]
     assert isinstance(stored, list)
     assert sorted((each["vary"]["accept"] or "", each["matches"]) for each in stored) == [
         ("", False),
         ("text/html", True),
     ]
-    other = await explain(asked(URL, ["Accept: image/png"]), SITES, store, NOW)
+    other = await explain(asked(URL, ["Accept: image/png"]), SITES, store, FENCE, NOW)
     assert (other["decision"], other["because"]) == ("vary-miss", "no-variant")
 
 
 async def test_a_host_that_no_site_names_is_refused(store: Store):
     with pytest.raises(ClientFault) as fault:
-        await explain(asked(URL, []), NO_SITES, store, NOW)
+        await explain(asked(URL, []), NO_SITES, store, FENCE, NOW)
     assert fault.value.status == 421
+
+
+async def test_what_a_purge_names_is_told(store: Store):
+    table = PurgeTable(lambda _uri: ())
+    put(store, asked(URL, []))
+    table.apply(PurgeOrder("one", NOW, (Host(b"a.example"),)), 1)
+    said = await explain(asked(URL, []), SITES, store, Fence(table, ManualClock()), NOW)
+    assert (said["decision"], said["because"]) == ("uri-miss", "purged")
+    (stored,) = said["stored"]  # type: ignore[misc]  # a list of one
+    assert stored["purges"] == "hard"
