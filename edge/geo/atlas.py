@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Protocol
@@ -24,10 +23,8 @@ from edge.geo.countries import COUNTRIES
 from edge.geo.overrides import NO_OVERRIDES, Overrides
 from edge.geo.places import Point
 from edge.geo.records import read_record
+from edge.geo.whereabouts import NOWHERE, SLOTS, PlaceSource, Whereabouts
 from edge.values import value
-
-SLOTS = 256
-"""Parts that clients of one place are shared out in: a POP with 3 % of the weight gets 8 of them."""
 
 SLOT_PREFIX_V4 = 16
 SLOT_PREFIX_V6 = 32
@@ -41,29 +38,6 @@ _UNKNOWN_PLACE = 0
 _GOLDEN = 0x9E3779B97F4A7C15
 """2**64 divided by the golden ratio: a multiplication by it spreads neighbours evenly over the upper bits (Knuth 6.4)."""
 _MASK64 = (1 << 64) - 1
-
-
-class PlaceSource(Enum):
-    """How a place is known; the word in explanations."""
-
-    OVERRIDE = "override"
-    COORDINATES = "coordinates"
-    COUNTRY = "country"
-    """The database knows the country, the table of countries its point."""
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """A place as placement knows it. point: None = nobody knows. pop: the one that an override names."""
-
-    country: str | None = None
-    point: Point | None = None
-    pop: str | None = None
-    source: PlaceSource = PlaceSource.UNKNOWN
-
-
-NOWHERE = Whereabouts()
 
 
 @value(frozen=True, slots=True)

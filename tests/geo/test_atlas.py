@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from maxminddb.const import MODE_MMAP_EXT
 
-from edge.geo.atlas import NOWHERE, SLOTS, Atlas, PlaceSource, Register, Source
+from edge.geo.atlas import Atlas, Register, Source
 from edge.geo.countries import COUNTRIES
 from edge.geo.overrides import Overrides
 from edge.geo.places import Point
+from edge.geo.whereabouts import NOWHERE, SLOTS, PlaceSource
 from edge.settings.network import PlaceOverride
 from tests.kit.mmdb import mmdb_bytes
 
