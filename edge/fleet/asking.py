@@ -24,8 +24,8 @@ from edge.measures import Measures
 from edge.tasks import TaskOwner
 
 VERSION = 1
-MAX_QUESTION_BYTES = 640 * 1024
-"""An order of the log and some more; a NATS server takes 1 MiB."""
+MAX_QUESTION_BYTES = 900 * 1024
+"""An order of the log, as a text in JSON; a NATS server takes 1 MiB."""
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_ANSWERING = 4
 MAX_SECONDS = 30.0

@@ -8,7 +8,6 @@ password: `node.admin` is for loopback or a private network.
 from __future__ import annotations
 
 import asyncio
-import json
 import platform
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,16 +16,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
-from yarl import URL
+from aiohttp import web
 
 from edge.metrics import CONTENT_TYPE, Snapshot, exposition
 from edge.server.keeper import Seen
 from edge.server.totals import Totals
-from edge.server.worker_admin import MAX_BODY_BYTES
+from edge.server.worker_admin import ask
 
 ASK_SECONDS = 2.0
 """How long a worker may take to answer; a load balancer's own patience is rarely below three."""
+
+MAX_BODY_BYTES = 4096
+"""Nothing here takes a body."""
 
 SUPERVISORS_OWN = ("perigee_workers", "perigee_worker_restarts_total", "perigee_reloads_total")
 """What a worker knows nothing of."""
@@ -144,20 +145,9 @@ class Admin:
 
     async def _ask(self, target: str, indices: Sequence[int]) -> dict[int, dict[str, object]]:
         """What each worker answers; those that do not are left out."""
-        answers = await asyncio.gather(*(self._ask_one(target, index) for index in indices))
+        asking = (ask(self._socket_of(index), target, seconds=ASK_SECONDS) for index in indices)
+        answers = await asyncio.gather(*asking)
         return {index: said for index, said in zip(indices, answers, strict=True) if said is not None}
-
-    async def _ask_one(self, target: str, index: int) -> dict[str, object] | None:
-        connector = UnixConnector(str(self._socket_of(index)), force_close=True)
-        try:
-            async with (
-                ClientSession(connector=connector, timeout=ClientTimeout(total=ASK_SECONDS)) as session,
-                session.get(URL(f"http://worker{target}", encoded=True)) as answer,
-            ):
-                said = await answer.json()
-        except (ClientError, TimeoutError, json.JSONDecodeError):
-            return None
-        return said if isinstance(said, dict) else None
 
 
 def _readiness(seen: Seen, said: Mapping[str, object] | None) -> dict[str, object]:

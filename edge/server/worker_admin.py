@@ -1,28 +1,36 @@
 """What a worker tells the supervisor when asked: a small web app on a unix socket of its own.
 
-Owns: `worker_app` and `serve`. Rules: it only tells; orders come over the line (edge.server.orders), where they cannot be
-lost or overtake each other. The socket lies in a folder that only this user can enter.
+Owns: `worker_app` and `serve`; and `ask`, for the other end. Rules: it only tells; orders come over the line
+(edge.server.orders), where they cannot be lost or overtake each other. The socket lies in a folder that only this user can
+enter.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+from yarl import URL
 
-from edge.errors import ClientFault
+from edge.errors import ClientFault, StoreFault
 from edge.metrics import Snapshot
 from edge.semantics.message import RequestHead
+from edge.semantics.purge_order import MAX_BYTES
 from edge.server.explaining import asked
+from edge.store.survey import Survey
 
-MAX_BODY_BYTES = 4096
-"""Nothing here takes a body."""
-
+MAX_BODY_BYTES = MAX_BYTES + 1024
+"""A purge order that somebody would like to see counted."""
+MAX_SURVEY_SECONDS = 60.0
 
 Explain = Callable[[RequestHead], Awaitable[dict[str, object]]]
+Count = Callable[[bytes, float], Awaitable[Survey]]
+"""How much an order (as encoded) would name, within so many seconds. BadMessage, StoreFault."""
 
 
 class Tells(Protocol):
@@ -32,8 +40,10 @@ class Tells(Protocol):
         """Whether requests should be sent here, and why."""
 
 
-def worker_app(worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain) -> web.Application:
-    """GET /snapshot, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD."""
+def worker_app(
+    worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain, count: Count
+) -> web.Application:
+    """GET /snapshot, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD, POST /survey?seconds=SECONDS."""
 
     async def numbers(_request: web.Request) -> web.Response:
         return web.json_response(snapshot())
@@ -50,9 +60,42 @@ def worker_app(worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain
         except ClientFault as fault:
             return web.json_response({"error": fault.detail, "status": fault.status}, status=400)
 
+    async def counted(request: web.Request) -> web.Response:
+        try:
+            seconds = min(float(request.query.get("seconds", "")), MAX_SURVEY_SECONDS)
+            return web.json_response(asdict(await count(await request.read(), seconds)))
+        except ValueError as error:  # BadMessage is one
+            return web.json_response({"error": str(error)}, status=400)
+        except StoreFault as fault:
+            return web.json_response({"error": fault.detail}, status=500)
+
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app.add_routes([web.get("/snapshot", numbers), web.get("/readyz", ready), web.get("/explain", explained)])
+    app.add_routes(
+        [
+            web.get("/snapshot", numbers),
+            web.get("/readyz", ready),
+            web.get("/explain", explained),
+            web.post("/survey", counted),
+        ]
+    )
     return app
+
+
+async def ask(
+    path: Path, target: str, *, seconds: float, body: bytes | None = None
+) -> dict[str, object] | None:
+    """What the worker on that socket answers; None when that is nothing, in time. body: sent by POST; None = GET."""
+    connector = UnixConnector(str(path), force_close=True)
+    url = URL(f"http://worker{target}", encoded=True)
+    try:
+        async with (
+            ClientSession(connector=connector, timeout=ClientTimeout(total=seconds)) as session,
+            session.request("GET" if body is None else "POST", url, data=body) as answer,
+        ):
+            said = await answer.json()
+    except (ClientError, TimeoutError, json.JSONDecodeError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 async def serve(app: web.Application, path: Path) -> web.AppRunner:

@@ -52,7 +52,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
         session = await stack.enter_async_context(ClientSession())
         node = Node(tmp_path, session, f"http://{sockets.listening_at(group[0])}")
         for worker, path in zip(node.workers, node.paths, strict=True):
-            app = worker_app(worker, worker.measures.registry.snapshot, worker.explain)
+            app = worker_app(worker, worker.measures.registry.snapshot, worker.explain, worker.count)
             stack.push_async_callback((await serve(app, path)).cleanup)
         admin = Admin(node.state, lambda index: node.paths[index], node.own.registry.snapshot, Totals())
         await admin.start(group)

@@ -9,11 +9,13 @@ from pathlib import Path
 from aiohttp import ClientSession, UnixConnector
 from yarl import URL
 
-from edge.errors import ClientFault
+from edge.errors import ClientFault, StoreFault
 from edge.measures import Measures
 from edge.metrics import flat
 from edge.semantics.message import RequestHead
-from edge.server.worker_admin import serve, worker_app
+from edge.semantics.purge_order import MAX_BYTES, BadMessage
+from edge.server.worker_admin import MAX_SURVEY_SECONDS, ask, serve, worker_app
+from edge.store.survey import Survey
 
 
 class Telling:
@@ -31,10 +33,19 @@ class Telling:
             raise ClientFault("no site has this host name", status=421)
         return {"target": request.target.decode(), "lines": len(request.fields.lines)}
 
+    async def count(self, order: bytes, seconds: float) -> Survey:
+        if order == b"bad":
+            raise BadMessage("no order")
+        if order == b"broken":
+            raise StoreFault("the disk cannot be read")
+        return Survey(len(order), int(seconds), 1, 2, complete=True)
+
 
 @asynccontextmanager
 async def told(worker: Telling, path: Path) -> AsyncIterator[ClientSession]:
-    runner = await serve(worker_app(worker, worker.measures.registry.snapshot, worker.explain), path)
+    runner = await serve(
+        worker_app(worker, worker.measures.registry.snapshot, worker.explain, worker.count), path
+    )
     try:
         async with ClientSession(connector=UnixConnector(str(path))) as session:
             yield session
@@ -71,3 +82,26 @@ async def test_a_socket_that_a_killed_process_left_is_no_hindrance(tmp_path: Pat
     (tmp_path / "s").touch()
     async with told(Telling(), tmp_path / "s") as session, session.get("http://worker/readyz") as answer:
         assert answer.status == 200
+
+
+async def test_it_counts_what_an_order_would_name(tmp_path: Path):
+    path = tmp_path / "s"
+    async with told(Telling(), path):
+        said = await ask(path, "/survey?seconds=3", seconds=5.0, body=b"an order")
+        assert said == {"objects": 8, "bytes": 3, "hot_objects": 1, "examined": 2, "complete": True}
+        longest = await ask(path, "/survey?seconds=1e9", seconds=5.0, body=b"x" * MAX_BYTES)
+        assert longest is not None
+        assert (longest["objects"], longest["bytes"]) == (MAX_BYTES, MAX_SURVEY_SECONDS)
+        for target, body in (
+            ("/survey?seconds=3", b"bad"),
+            ("/survey", b"x"),
+            ("/survey?seconds=3", b"broken"),
+        ):
+            wrong = await ask(path, target, seconds=5.0, body=body)
+            assert wrong is not None
+            assert "error" in wrong
+        assert await ask(path, "/survey?seconds=3", seconds=5.0, body=b"x" * 2 * MAX_BYTES) is None
+
+
+async def test_nobody_there_is_no_answer(tmp_path: Path):
+    assert await ask(tmp_path / "s", "/readyz", seconds=1.0) is None
