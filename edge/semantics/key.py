@@ -11,7 +11,7 @@ Rules:
   unless the site's `KeyRules` says otherwise. RFC 3986 s6.2.2 calls some of these equivalent; origins disagree, and a
   cache that merges what an origin tells apart serves the wrong response, while one that does not merge only misses.
 - What is not in the key is not visible to the origin: `canonical_target` is also what is sent upstream.
-- Only `edge.semantics` names the pieces; the wire has already made host and scheme lower case and the port explicit.
+- Only `edge.semantics` names the pieces; the wire brings hosts through `canonical_host` and makes the port explicit.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
+from ipaddress import IPv6Address
 
 from edge.errors import ClientFault
 from edge.semantics.message import Authority, Fields, RequestHead
@@ -53,6 +54,17 @@ _LIGHTER = b"%b;q=0.%03d"
 
 class BadTarget(ClientFault):
     """The target has a dot segment."""
+
+
+def canonical_host(name: bytes) -> bytes:
+    """A host's one spelling: lower case, without the root's dot, an IPv6 literal in the form of RFC 5952.
+
+    name: without port. Raises ValueError for a malformed literal.
+    """
+    name = name.lower()
+    if name.startswith(b"["):
+        return b"[%b]" % IPv6Address(name[1:-1].decode("ascii")).compressed.encode("ascii")
+    return name.removesuffix(b".")
 
 
 def canonical_target(target: bytes, rules: KeyRules) -> bytes:

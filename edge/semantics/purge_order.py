@@ -24,8 +24,10 @@ from edge.semantics.selectors import (
     Tag,
     Uri,
     Variant,
+    read_group,
     read_host,
     read_prefix,
+    read_site,
     read_tag,
     read_uri,
     read_variant,
@@ -242,7 +244,7 @@ def _read_item(said: object) -> Selector:
     if names == {"site", "tag"}:
         return read_tag(_text(said["site"], 256), _text(said["tag"], 2_048))
     if names == {"url", "group"}:
-        return Group(read_uri(_text(said["url"], 10_000)).authority, _text(said["group"], 2_048).encode())
+        return read_group(_text(said["url"], 10_000), _text(said["group"], 2_048))
     if names == {"prefix"}:
         found = read_prefix(_text(said["prefix"], 10_000))
         if isinstance(found, Prefix):
@@ -250,7 +252,7 @@ def _read_item(said: object) -> Selector:
     if names == {"host"}:
         return read_host(_text(said["host"], 256))
     if names == {"site"}:
-        return Site(_text(said["site"], 256))
+        return read_site(_text(said["site"], 256))
     if said == {"everything": True}:
         return Everything()
     raise BadMessage("an item that this version does not know")

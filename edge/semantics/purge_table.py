@@ -16,7 +16,7 @@ max(f, applied) >= need. What lies below the floor it cannot speak for. Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar, assert_never
@@ -26,6 +26,7 @@ from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.rules import VaryRules
 from edge.semantics.selectors import (
+    MAX_TAGS,
     Everything,
     Group,
     Host,
@@ -63,7 +64,7 @@ class Standing(Enum):
 
 @value(frozen=True, slots=True)
 class Verdict:
-    """since: for SOFT, the unix seconds since which it is stale; else 0."""
+    """since: for SOFT, when the newest of the orders that name it was accepted (unix seconds, by that node's clock)."""
 
     standing: Standing
     since: float = 0.0
@@ -86,6 +87,29 @@ class Mark:
             self.soft, self.soft_at = position, order.at
         else:
             self.hard = position
+
+    def is_after(self, position: int) -> bool:
+        """Whether there is an order after it."""
+        return self.hard > position or self.soft > position
+
+
+@dataclass(slots=True)
+class _Names:
+    """Tags of a site, cache groups of an origin or prefixes of a host. newest: of all orders that name any of them."""
+
+    marks: dict[bytes, Mark] = field(default_factory=dict)
+    newest: Mark = field(default_factory=Mark)
+
+    def put(self, name: bytes, position: int, order: PurgeOrder) -> None:
+        self.marks.setdefault(name, Mark()).put(position, order)
+        self.newest.put(position, order)
+
+    def among(self, names: Collection[bytes]) -> list[Mark]:
+        """Those of `names`; of a response that has more of them than are kept, any may be one of the others."""
+        if len(names) >= MAX_TAGS:
+            return [self.newest]
+        marks = self.marks
+        return [] if marks.keys().isdisjoint(names) else [marks[name] for name in names if name in marks]
 
 
 @value(frozen=True, slots=True)
@@ -125,9 +149,9 @@ class PurgeTable:
     _everything: Mark = field(default_factory=Mark)
     _sites: dict[str, Mark] = field(default_factory=dict)
     _hosts: dict[bytes, Mark] = field(default_factory=dict)
-    _prefixes: dict[bytes, dict[bytes, Mark]] = field(default_factory=dict)
-    _tags: dict[tuple[str, bytes], Mark] = field(default_factory=dict)
-    _groups: dict[tuple[Authority, bytes], Mark] = field(default_factory=dict)
+    _prefixes: dict[bytes, _Names] = field(default_factory=dict)
+    _tags: dict[str, _Names] = field(default_factory=dict)
+    _groups: dict[Authority, _Names] = field(default_factory=dict)
     _uris: dict[bytes, Mark] = field(default_factory=dict)
     _variants: dict[bytes, list[_OfVariant]] = field(default_factory=dict)
 
@@ -189,20 +213,22 @@ class PurgeTable:
     def standing(self, stored: StoredResponse, clean: int, need: int, vary: VaryRules) -> Verdict:
         """What is known of `stored`. clean: up to where it was found clean, at least its fence. need: what the asker needs.
 
-        HARD before SOFT before UNKNOWN before VOUCHED. vary: the site's, for orders that name one variant.
+        HARD before UNKNOWN before SOFT before VOUCHED: below the floor, an order that was forgotten may have been a hard one.
+        vary: the site's, for orders that name one variant.
         """
         soft, since = 0, 0.0
-        for mark in self._marks_of(stored.key, stored.selectors):
-            if mark.hard > clean:
-                return _HARD
-            if mark.soft > max(clean, soft):
-                soft, since = mark.soft, mark.soft_at
-        for each in self._variants.get(stored.key, ()):
-            if each.position > clean and _is_of(stored, each.fields, vary):
-                if not each.soft:
+        if self.latest > clean:
+            for mark in self._marks_of(stored.key, stored.selectors, clean):
+                if mark.hard > clean:
                     return _HARD
-                if each.position > soft:
-                    soft, since = each.position, each.at
+                if mark.soft > max(clean, soft):
+                    soft, since = mark.soft, mark.soft_at
+            for each in self._variants.get(stored.key, ()):
+                if each.position > clean and _is_of(stored, each.fields, vary):
+                    if not each.soft:
+                        return _HARD
+                    if each.position > soft:
+                        soft, since = each.position, each.at
         if clean < self.floor or max(clean, self.applied) < need:
             return _UNKNOWN
         return Verdict(Standing.SOFT, since) if soft else _VOUCHED
@@ -214,38 +240,27 @@ class PurgeTable:
         """
         if fence < self.floor or max(fence, self.applied) < need:
             return False
-        if self.latest <= fence:
-            return True
-        return all(mark.hard <= fence and mark.soft <= fence for mark in self._marks_of(key, selectors))
+        return self.latest <= fence or all(
+            mark.hard <= fence and mark.soft <= fence for mark in self._marks_of(key, selectors, fence)
+        )
 
-    def _marks_of(self, key: bytes, selectors: Selectors) -> Iterator[Mark]:
-        yield self._everything
-        mark = self._uris.get(key)
-        if mark is not None:
-            yield mark
-        mark = self._sites.get(selectors.site)
-        if mark is not None:
-            yield mark
+    def _marks_of(self, key: bytes, selectors: Selectors, clean: int) -> list[Mark]:
+        """All that may matter to what is clean up to there."""
         host = selectors.authority.host
-        mark = self._hosts.get(host)
-        if mark is not None:
-            yield mark
+        named = (self._uris.get(key), self._sites.get(selectors.site), self._hosts.get(host))
+        found = [self._everything, *[mark for mark in named if mark is not None]]
         prefixes = self._prefixes.get(host)
-        if prefixes:
-            for path in prefixes_of(selectors.path):
-                mark = prefixes.get(path)
-                if mark is not None:
-                    yield mark
-        if self._tags:
-            for tag in selectors.tags:
-                mark = self._tags.get((selectors.site, tag))
-                if mark is not None:
-                    yield mark
-        if self._groups:
-            for group in selectors.groups:
-                mark = self._groups.get((selectors.authority, group))
-                if mark is not None:
-                    yield mark
+        if prefixes is not None and prefixes.newest.is_after(clean):
+            found += prefixes.among(prefixes_of(selectors.path))
+        if selectors.tags:
+            tags = self._tags.get(selectors.site)
+            if tags is not None and tags.newest.is_after(clean):
+                found += tags.among(selectors.tags)
+        if selectors.groups:
+            groups = self._groups.get(selectors.authority)
+            if groups is not None and groups.newest.is_after(clean):
+                found += groups.among(selectors.groups)
+        return found
 
     # -- marks --
 
@@ -261,11 +276,11 @@ class PurgeTable:
             case Variant(uri, fields):
                 self._mark_variant(uri, Fields(fields), order, position)
             case Tag(site, tag):
-                self._tags.setdefault((site, tag), Mark()).put(position, order)
+                self._tags.setdefault(site, _Names()).put(tag, position, order)
             case Group(authority, group):
-                self._groups.setdefault((authority, group), Mark()).put(position, order)
+                self._groups.setdefault(authority, _Names()).put(group, position, order)
             case Prefix(host, path):
-                self._prefixes.setdefault(host, {}).setdefault(path, Mark()).put(position, order)
+                self._prefixes.setdefault(host, _Names()).put(path, position, order)
             case Host(host):
                 self._hosts.setdefault(host, Mark()).put(position, order)
             case Site(site):
@@ -306,15 +321,11 @@ class PurgeTable:
                         self._variants.pop(key, None)
                     _drop(self._uris, key, self.floor)
             case Tag(site, tag):
-                _drop(self._tags, (site, tag), self.floor)
+                _drop_name(self._tags, site, tag, self.floor)
             case Group(authority, group):
-                _drop(self._groups, (authority, group), self.floor)
+                _drop_name(self._groups, authority, group, self.floor)
             case Prefix(host, path):
-                prefixes = self._prefixes.get(host)
-                if prefixes is not None:
-                    _drop(prefixes, path, self.floor)
-                    if not prefixes:
-                        del self._prefixes[host]
+                _drop_name(self._prefixes, host, path, self.floor)
             case Host(host):
                 _drop(self._hosts, host, self.floor)
             case Site(site):
@@ -340,8 +351,16 @@ class PurgeTable:
 
 def _drop(table: dict[K, Mark], key: K, floor: int) -> None:
     mark = table.get(key)
-    if mark is not None and mark.hard <= floor and mark.soft <= floor:
+    if mark is not None and not mark.is_after(floor):
         del table[key]
+
+
+def _drop_name(table: dict[K, _Names], key: K, name: bytes, floor: int) -> None:
+    names = table.get(key)
+    if names is not None:
+        _drop(names.marks, name, floor)
+        if not names.marks:
+            del table[key]
 
 
 def _is_of(stored: StoredResponse, fields: Fields, vary: VaryRules) -> bool:

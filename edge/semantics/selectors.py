@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from edge.errors import ClientFault
-from edge.semantics.key import canonical_target
+from edge.semantics.key import BadTarget, canonical_host, canonical_target
 from edge.semantics.message import Authority, Fields, Line
 from edge.semantics.rules import KeyRules
 from edge.semantics.stored import Selectors
@@ -22,12 +22,15 @@ from edge.semantics.structured import NotStructured, parse_list
 from edge.values import value
 
 MAX_TAGS = 1_000
-"""Tags of one response that count [Cloudflare: 16 KB of Cache-Tag, about a thousand]. Bounded by the head's size anyway."""
+"""Tags of one response that are kept [Cloudflare: 16 KB of Cache-Tag, about a thousand]; one that has as many is taken to
+have all there are, and goes with any tag of its site."""
 MAX_TAG_BYTES = 1_024
 """[Fastly, Cloudflare: 1,024.]"""
 MAX_PREFIX_SEGMENTS = 32
 """Path segments of a prefix; a response is looked up by as many at most."""
 MAX_URL_BYTES = 8_192
+MAX_SITE = 256
+"""Characters of a site's name."""
 MAX_VARIANT_FIELDS = 32
 
 _PLAIN = KeyRules()
@@ -227,8 +230,8 @@ def read_host(text: str) -> Host:
 
 
 def read_tag(site: str, text: str) -> Tag:
-    """A tag as it stands in the field: no white space around it, no comma. BadSelector."""
-    tag = text.encode("utf-8", "surrogateescape")
+    """A tag as it stands in the field, bytes that are no UTF-8 as lone surrogates (`surrogateescape`). BadSelector."""
+    tag = _octets(text)
     if (
         not 0 < len(tag) <= MAX_TAG_BYTES
         or tag != tag.strip()
@@ -237,7 +240,21 @@ def read_tag(site: str, text: str) -> Tag:
         raise BadSelector(
             f"not a tag: 1 to {MAX_TAG_BYTES} bytes, no control characters, no spaces around it"
         )
-    return Tag(site, tag)
+    return Tag(read_site(site).site, tag)
+
+
+def read_group(url: str, text: str) -> Group:
+    """A cache group of a URL's origin. BadSelector."""
+    if not 0 < len(text) <= MAX_TAG_BYTES or not text.isascii() or not text.isprintable():
+        raise BadSelector(f"not a cache group: 1 to {MAX_TAG_BYTES} printable ASCII characters")
+    return Group(read_uri(url).authority, text.encode("ascii"))
+
+
+def read_site(text: str) -> Site:
+    """A site by its name, which may be a wildcard host or a file's name. BadSelector."""
+    if not 0 < len(text) <= MAX_SITE or not text.isprintable():
+        raise BadSelector("not the name of a site")
+    return Site(text)
 
 
 def read_variant(uri: Uri, fields: dict[str, str]) -> Variant:
@@ -250,19 +267,31 @@ def read_variant(uri: Uri, fields: dict[str, str]) -> Variant:
             r"[\x00-\x08\x0a-\x1f\x7f]", said
         ):
             raise BadSelector("not a request field")
-        lines.append((name.lower().encode(), said.strip(" \t").encode("utf-8", "surrogateescape")))
+        lines.append((name.lower().encode(), _octets(said.strip(" \t"))))
     return Variant(uri, tuple(sorted(lines)))
 
 
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise BadSelector("half a surrogate pair is no character") from None
+
+
 def _host(text: str) -> bytes:
-    """Lower case, without the root's dot, as the wire makes it."""
-    host = text.lower().removesuffix(".")
-    if not host or host.startswith(".") or ".." in host:
+    try:
+        host = canonical_host(text.encode("ascii"))
+    except ValueError:
+        raise BadSelector("not an IPv6 address") from None
+    if not host or host.startswith((b".", b"-")) or b".." in host or host.endswith(b"."):
         raise BadSelector("not a host name")
-    return host.encode("ascii")
+    return host
 
 
 def _target(text: str) -> bytes:
     if not text.isascii() or _TARGET.fullmatch(text) is None:
         raise BadSelector("a URL has ASCII characters only: percent-encode the others")
-    return canonical_target(text.encode("ascii"), _PLAIN)
+    try:
+        return canonical_target(text.encode("ascii"), _PLAIN)
+    except BadTarget as fault:
+        raise BadSelector(fault.detail) from None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address
 
 from edge.errors import ClientFault
+from edge.semantics.key import canonical_host
 from edge.semantics.message import Authority, Fields, RequestHead
 from edge.values import value
 from edge.wire.fields import read_section
@@ -172,13 +172,10 @@ def parse_host(value: bytes, scheme: bytes) -> Authority:
     number = int(port) if port is not None else (443 if scheme == b"https" else 80)
     if not 0 < number < 65536:
         raise ClientFault("port out of range in Host")
-    name = name.lower()
-    if name.startswith(b"["):
-        try:
-            name = b"[%b]" % IPv6Address(name[1:-1].decode()).compressed.encode()
-        except ValueError:
-            raise ClientFault("malformed IPv6 literal in Host") from None
-    return Authority(scheme, name[:-1] if name.endswith(b".") else name, number)
+    try:
+        return Authority(scheme, canonical_host(name), number)
+    except ValueError:
+        raise ClientFault("malformed IPv6 literal in Host") from None
 
 
 def _target_uri(
