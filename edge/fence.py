@@ -23,13 +23,15 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable, Standing
 from edge.semantics.reasons import Because
-from edge.semantics.rules import OnLogLoss, PurgeRules, SiteRules
+from edge.semantics.rules import OnLogLoss, PurgeRules, SiteRules, VaryRules
 from edge.semantics.stored import StoredResponse
+from edge.settings.sites import SiteTable
 from edge.values import replace
 
 REACH_SECONDS = 0.25
 """How long a request from a tier that is ahead of us waits for us to catch up; a gap is filled in 0.3 to 40 ms."""
 
+_NO_VARY = VaryRules()
 _UNKNOWN = Doubt(Because.PURGE_UNKNOWN)
 _LOST = {
     OnLogLoss.REVALIDATE: Doubt(Because.PURGE_LOG_LOST),
@@ -168,6 +170,14 @@ class Fence:
             if doubt is not None:
                 doubts[stored.body_id] = doubt
         return Trusted(tuple(candidates), purged, frozenset(softened), doubts)
+
+    def judged(self, stored: StoredResponse, clean: int, sites: SiteTable) -> int | None:
+        """Up to where it is clean as of now; None = it is gone for good (edge.store.sweep)."""
+        rules = sites.named(stored.selectors.site)
+        verdict = self.table.standing(stored, clean, 0, _NO_VARY if rules is None else rules.vary)
+        if verdict.standing is Standing.HARD:
+            return None
+        return max(clean, self.table.applied) if verdict.standing is Standing.VOUCHED else clean
 
     def decide(
         self,

@@ -27,7 +27,7 @@ from edge.semantics.decide import decide_head_update, decide_reuse
 from edge.semantics.decisions import Forward, Refuse, Reuse, Serve, ServeStale
 from edge.semantics.forwarding import Network, cleaned_request, ends_here, loops
 from edge.semantics.invalidation import SAFE_METHODS, invalidated_targets
-from edge.semantics.message import ResponseHead, UnixSeconds
+from edge.semantics.message import RequestHead, ResponseHead, UnixSeconds
 from edge.semantics.purge_table import Standing
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import CookieRule, SiteRules
@@ -83,7 +83,7 @@ class Node:
         max_ranges: int,
         invalidate_elsewhere: Callable[[Sequence[bytes]], Awaitable[None]],
         invalidate_groups: Callable[[Sequence[Group]], Awaitable[None]],
-        purge: Callable[[Exchange], Awaitable[Reply]] | None = None,
+        purge: Callable[[RequestHead, Exchange, str], Awaitable[Reply]] | None = None,
     ) -> None:
         """purge: answers the method PURGE; None = it is like any other unsafe method here."""
         self.name = name
@@ -198,7 +198,7 @@ class Node:
         if asked.exchange.request.upgrade is not None:
             return await passed_on(asked, _UPGRADE)
         if head.method == PURGE and self._purge is not None:
-            return await self._purge(asked.exchange)
+            return await self._purge(self._tiers.restored(asked.exchange), asked.exchange, rules.name)
         if head.method not in (GET, HEAD):
             on_head = None if head.method in SAFE_METHODS else partial(self._after_unsafe, asked)
             return await passed_on(asked, _METHOD, on_head, by_owner=_is_small_post(asked))

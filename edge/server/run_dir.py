@@ -80,6 +80,11 @@ def contents_of(run_dir: Path) -> Path:
     return run_dir / "settings.json"
 
 
+def purge_socket_of(run_dir: Path) -> Path:
+    """Where the supervisor takes what came to a worker as PURGE."""
+    return run_dir / "purge.sock"
+
+
 def tier_socket_of(run_dir: Path, index: int) -> Path:
     """Where a worker serves the other workers."""
     return run_dir / f"tier-{index}.sock"

@@ -14,7 +14,6 @@ import resource
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from math import isfinite
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -37,6 +36,8 @@ from edge.server.access_log import AccessLog
 from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
 from edge.server.peers import PeerAnswers, Peers
+from edge.server.purge_method import PurgeMethod
+from edge.server.run_dir import purge_socket_of
 from edge.server.worker_log import LogAccess, WorkerLog
 from edge.settings.node import NodeSettings
 from edge.settings.sites import purged_keys
@@ -45,6 +46,7 @@ from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_limits import DiskLimits
 from edge.store.memory import MemoryTier
 from edge.store.store import Store
+from edge.store.sweep import Sweep
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
 
@@ -66,8 +68,6 @@ def owner_of(key: bytes, count: int) -> int:
     return int.from_bytes(key[:4], "big") % count
 
 
-LEASE_SECONDS = 15.0
-"""The log counts as silent in /readyz after this; what a site does about it is its own setting."""
 GROUPS_AT_ONCE = 4
 """Cache groups in one message between workers, where there is no log: it travels in a field."""
 STORE_FAULT_SECONDS = 60.0
@@ -175,7 +175,9 @@ class Worker:
             max_ranges=settings.limits.ranges,
             invalidate_elsewhere=self._peers.invalidate,
             invalidate_groups=self._invalidate_groups,
+            purge=None if self.log is None else PurgeMethod(purge_socket_of(self.run_dir), self.measures),
         )
+        self._sweep()
         self._listen()
         self._tasks.spawn(self._tend(), name="tend")
         self._is_started = True
@@ -207,6 +209,20 @@ class Worker:
         )
         self._watch(memory, disk)
         return store
+
+    def _sweep(self) -> None:
+        """The space of what was purged comes back in the background."""
+        self.sweep = Sweep(
+            self.store.contents,
+            lambda stored, clean: self.fence.judged(stored, clean, self.settings.sites),
+            keys_of=self._keys_of,
+            measures=self.measures,
+            mono=self.clock.mono,
+            on_fault=self._note_store_fault,
+        )
+        if self.log is not None:
+            self.log.follower.on_order(lambda order, _position: self.sweep.applied(order))
+        self._tasks.spawn(self.sweep.run(), name="sweep")
 
     def _fill_window(self) -> int:
         """Without a disk, what is to be kept in memory must be whole there while it comes in."""
@@ -271,6 +287,7 @@ class Worker:
                 some = tuple(groups[at : at + GROUPS_AT_ONCE])
                 order = PurgeOrder(order_id, UnixSeconds(self.clock.now()), some, by="origin")
                 self.fence.take(order)
+                self.sweep.applied(order)
                 await self._peers.order(order)
         elif await self.log.order(groups, order_id, by="origin"):
             token = self.fence.token(self.fence.applied)
@@ -305,6 +322,9 @@ class Worker:
             if step is not None:
                 log.warning("the wall clock was stepped by %.1f s; ages follow slowly", step)
             await self.store.tend()
+            # Nothing is used for longer than a site's max_life without being validated, which gives it a new fence.
+            longest = max((rules.freshness.max_life for rules in self.settings.sites), default=0.0)
+            self.table.retire(self.clock.now() - longest - HOUR)
 
     def _note_store_fault(self, fault: StoreFault) -> None:
         """Told once in a while for each kind, since clients can cause them at will; the metrics count each."""
@@ -329,26 +349,10 @@ class Worker:
             "disk": "off" if disk is None else "open" if disk.is_open else "failed",
             "store_fault": self._store_fault,
             "sites": len(self.settings.sites),
-            "purge_log": self._purge_log() if self._is_started else {"state": "off"},
+            "purge_log": {"state": "off"} if self.log is None else self.log.described(),
         }
         is_caught_up = self.log is None or self.log.is_caught_up
         return self._is_started and is_caught_up and not detail["draining"], detail
-
-    def _purge_log(self) -> dict[str, object]:
-        """Of the log: whether it is heard, and how far it was read."""
-        if self.log is None:
-            return {"state": "off"}
-        follower = self.log.follower
-        is_current = follower.is_current(self.clock.mono(), LEASE_SECONDS)
-        state = "current" if is_current else "catching-up" if not self.log.is_caught_up else "silent"
-        age = self.clock.mono() - follower.proven_at
-        return {
-            "state": state,
-            "history": follower.history,
-            "applied": follower.seq_of(follower.applied),
-            "behind": follower.lag,
-            "proof_age": round(age, 3) if isfinite(age) else None,
-        }
 
     def apply(self, settings: NodeSettings) -> None:
         """Take what a running node can take; exchanges under way end as they began."""

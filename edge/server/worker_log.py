@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from edge.tasks import TaskOwner
 
 PURGES = "purge"
 """The folder in the data directory for what is kept of the log."""
+
+LEASE_SECONDS = 15.0
+"""The log counts as silent in /readyz after this; what a site does about it is its own setting."""
 
 GROUP_SECONDS = 2.0
 """How long the answer to an unsafe request waits until what it invalidates by group is in the log and in force here."""
@@ -94,6 +98,18 @@ class WorkerLog:
     def is_caught_up(self) -> bool:
         """Whether all that was in the log at the start has been read."""
         return self.follower.caught_up.is_set()
+
+    def described(self) -> dict[str, object]:
+        """For /readyz: whether the log is heard, and how far it was read."""
+        follower, now = self.follower, self._clock.mono()
+        state = "catching-up" if not self.is_caught_up else "silent"
+        return {
+            "state": "current" if follower.is_current(now, LEASE_SECONDS) else state,
+            "history": follower.history,
+            "applied": follower.seq_of(follower.applied),
+            "behind": follower.lag,
+            "proof_age": round(now - follower.proven_at, 3) if isfinite(follower.proven_at) else None,
+        }
 
     async def order(self, items: Sequence[Selector], order_id: str, by: str) -> bool:
         """Have it purged everywhere; whether it is in the log, and in force here, in time."""

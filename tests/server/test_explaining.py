@@ -100,6 +100,8 @@ async def test_what_is_stored_is_shown_with_its_arithmetic(store: Store):
             "stale_while_revalidate": 0.0,
             "stale_if_error": 0.0,
             "validated_each_time": False,
+            "purges": "vouched",
+            "tags": [],
         }
     ]
     stale = await explain(asked(URL, []), SITES, store, FENCE, UnixSeconds(NOW + 70.0))

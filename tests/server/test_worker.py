@@ -241,7 +241,14 @@ async def test_it_is_ready_until_it_drains(pair: Pair):
     worker = pair[0].worker
     assert worker.readiness() == (
         True,
-        {"started": True, "draining": False, "disk": "open", "store_fault": None, "sites": 1},
+        {
+            "started": True,
+            "draining": False,
+            "disk": "open",
+            "store_fault": None,
+            "sites": 1,
+            "purge_log": {"state": "off"},
+        },
     )
     assert await worker.drain(0.0) == 0
     is_ready, detail = worker.readiness()
