@@ -38,7 +38,9 @@ _COOKIE_OPTION = b"\0\x1c\0\x0a\0\x18"
 """The same with a cookie of both halves."""
 _NO_OPTION = b"\0\0"
 _SCOPES = tuple(bytes((scope,)) for scope in range(129))
-_TYPES = frozenset(int(each) for each in Rtype) - {Rtype.OPT}
+_NEVER = frozenset(kind.to_bytes(2, "big") for kind in (0, Rtype.OPT, Rtype.AXFR, Rtype.IXFR))
+"""Types for which it does not matter whether the name exists."""
+_TYPES = frozenset(map(int, Rtype))
 """Types for which an answer is kept: of the others there are 65,000, and nobody asks for them."""
 
 Counted = TypeVar("Counted")
@@ -84,13 +86,14 @@ class HotAnswers(Generic[Counted]):
         self._counted = counted
         self._has_cookie = has_cookie
         self._by_question: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
+        self._by_wildcard: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
         self._located: dict[bytes, tuple[int, bytes]] = {}
         size = udp_size.to_bytes(2, "big")
         self._opts = tuple(b"\0\0\x29" + size + b"\0\0" + flags for flags in (b"\0\0", b"\x80\0"))
         ecs = view.ecs
         self._takes_v4 = ecs.enabled and ecs.max_v4 >= 24
         self._takes_v6 = ecs.enabled and ecs.max_v6 >= 56
-        self._nearest: dict[bytes, Nearest[Counted]] = {}
+        self._nearest: dict[bytes, Nearest[Counted] | None] = {}
         for zone in view.zones.values():
             self._add_names(zone)
 
@@ -100,9 +103,10 @@ class HotAnswers(Generic[Counted]):
         )
         negative = ready_negative(zone, reply, self._counted(reply))
         for name in zone.nodes:
-            if self.view.zone_of(name) is zone and zone.find(name).cut is None:
+            if self.view.zone_of(name) is zone:
                 wildcard = wildcard_below(name)
-                self._nearest[name] = Nearest(negative, wildcard if wildcard in zone.nodes else None)
+                nearest = Nearest(negative, wildcard if wildcard in zone.nodes else None)
+                self._nearest[name] = nearest if zone.find(name).cut is None else None
 
     def answer(
         self, query: bytes, source: bytes, *, by_tcp: bool = False
@@ -122,7 +126,7 @@ class HotAnswers(Generic[Counted]):
         opt = subnet = b""
         if shape & 1:
             options = query[end + 9 :]
-            if query[end : end + 3] != b"\0\0\x29" or query[end + 5 : end + 7] != b"\0\0":
+            if query[end : end + 3] != b"\0\0\x29" or query[end + 5 : end + 7] != b"\0\0" or not options:
                 return None
             limit = query[end + 3] << 8 | query[end + 4]
             opt = self._opts[query[end + 7] >> 7]
@@ -191,25 +195,32 @@ class HotAnswers(Generic[Counted]):
 
     def _unknown(self, lower: Name, kind: bytes) -> Ready[Counted] | Routed[Counted] | None:
         """For a question that is not kept. lower: the name, if it is one, up to its first zero. kind: type and class."""
-        if kind[2:] != _IN or not 0 < len(lower) <= MAX_NAME_BYTES:
+        if kind[2:] != _IN or kind[:2] in _NEVER or not 0 < len(lower) <= MAX_NAME_BYTES:
             return None
         at = 0
         size = len(lower)
         while at < size:
-            nearest = self._nearest.get(lower[at:])
-            if nearest is None:
-                length = lower[at]
-                if length > MAX_LABEL_BYTES or length == 0:
-                    return None
-                at += length + 1
-            elif at == 0:
-                return self._filled(lower, kind, lower, by_wildcard=False)
-            elif nearest.wildcard is not None:
-                known = self._by_question.get(nearest.wildcard + kind)
-                return known or self._filled(lower, kind, nearest.wildcard, by_wildcard=True)
-            else:
-                return nearest.negative
+            suffix = lower[at:]
+            if suffix in self._nearest:
+                return self._at(self._nearest[suffix], lower, kind, is_exact=at == 0)
+            length = lower[at]
+            if length > MAX_LABEL_BYTES or length == 0:
+                return None
+            at += length + 1
         return None
+
+    def _at(
+        self, nearest: Nearest[Counted] | None, lower: Name, kind: bytes, *, is_exact: bool
+    ) -> Ready[Counted] | Routed[Counted] | None:
+        """For a name that exists or whose nearest ancestor that exists is this. None = it is beyond a cut."""
+        if nearest is None:
+            return None
+        if is_exact:
+            return self._filled(lower, kind, lower, by_wildcard=False)
+        if nearest.wildcard is None:
+            return nearest.negative
+        known = self._by_wildcard.get(nearest.wildcard + kind)
+        return known or self._filled(lower, kind, nearest.wildcard, by_wildcard=True)
 
     def _filled(
         self, qname: Name, kind: bytes, keep_as: Name, *, by_wildcard: bool
@@ -234,7 +245,8 @@ class HotAnswers(Generic[Counted]):
         else:
             return None
         if self._has_room():
-            self._by_question[keep_as + kind] = made
+            kept = self._by_wildcard if by_wildcard else self._by_question
+            kept[keep_as + kind] = made
         return made
 
     def _is_for_all(self, reply: Reply) -> bool:

@@ -68,7 +68,7 @@ class ResponseRates:
             accounts[network] = now + cost
             return Verdict.SEND
         full = max(full, now)
-        if full - now <= self.window - cost:
+        if full - now <= self.window - cost / 2:  # half: sums of fractions are not exact
             accounts[network] = full + cost
             return Verdict.SEND
         if self._is_exempt(source):

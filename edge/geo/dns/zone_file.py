@@ -1,8 +1,8 @@
 """Zone files (RFC 1035 s5), read by dnspython.
 
 Owns: `records_in`. Rules: $INCLUDE is refused (a file names no other file), everything is checked that dnspython checks, and
-what is wrong is said with the file and the line. For starting and reloading only: it is slow, and nothing here is on the
-way of a query.
+what is wrong is said in its words, with the file and, where it knows, the line or the one behind it. Records outside of the
+zone are left out. For starting and reloading only: it is slow, and nothing here is on the way of a query.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def records_in(text: str, origin: Name, *, file: str) -> list[Record]:
             text, apex, relativize=False, filename=file, allow_include=False, check_origin=False
         )
     except (dns.exception.DNSException, ValueError) as error:
-        raise BadZone(f"{file}: {' '.join(str(error).split()) or type(error).__name__}") from None
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise BadZone(said if said.startswith(f"{file}:") else f"{file}: {said}") from None
     records: list[Record] = []
     for name, ttl, rdata in zone.iterate_rdatas():
         if rdata.rdclass != dns.rdataclass.IN:
