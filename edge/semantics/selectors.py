@@ -35,12 +35,12 @@ MAX_VARIANT_FIELDS = 32
 
 _PLAIN = KeyRules()
 _URL = re.compile(
-    r"(https?)://([A-Za-z0-9\-._]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/[^\s#?]*)?(\?[^\s#]*)?",
+    r"(https?)://([A-Za-z0-9\-._]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/[^\s#?]*)?(\?[^\s#]*)?",
     re.IGNORECASE,
 )
-_HOST = re.compile(r"[A-Za-z0-9\-._]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+_HOST = re.compile(r"[A-Za-z0-9\-._]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]")
 _PREFIX = re.compile(
-    r"(?:https?://)?([A-Za-z0-9\-._]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(/[^\s#?]*)?", re.IGNORECASE
+    r"(?:https?://)?([A-Za-z0-9\-._]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(/[^\s#?]*)?", re.IGNORECASE
 )
 _TARGET = re.compile(r"[!$-;=?-\[\]-~]*")  # as edge.wire.request takes targets
 _DEFAULT_PORTS = {"http": 80, "https": 443}
