@@ -155,8 +155,10 @@ class HealthSettings:
     quorum: float = 0.5
     """More than this share of the vantage points that have an opinion must call a POP down."""
     opinion_life: float = 15.0
-    """An opinion or a presence that is older says nothing any more."""
-    max_out: float = 0.5
+    """What a vantage point saw longer ago says nothing any more."""
+    presence_life: float = 3.0
+    """A node that has said nothing for this long is silent. Nodes speak once a second."""
+    max_out: float = 0.8
     """No more than this share of all POPs is taken out by checks; beyond it the checks are what is doubted."""
     max_lag: float = 15.0
     """Seconds that a node may be behind the purge log before it gets no new clients."""
@@ -171,10 +173,11 @@ class LoadSettings:
     """When a POP passes clients on to the next. Loads are shares of its capacity."""
 
     start: float = 0.8
-    """From here on a share of its clients goes to the next POP, growing to all at `full`."""
-    full: float = 1.0
+    """Above this, clients are passed on: as many as bring the load down to between this and `stop`."""
     stop: float = 0.7
-    """What was passed on comes back only when the load is below this."""
+    """Below this, they come back. In between nothing changes."""
+    ramp: float = MINUTE
+    """How long it takes at least from passing on nothing to passing on all, and back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,13 @@ _HEALTH = (
         "What was seen longer ago says nothing. Where nobody knows anything, what was known last stays.",
     ),
     Setting(
+        "health.presence_life",
+        Duration(1, HOUR),
+        "health.presence_life",
+        "A node that has said nothing for this long is silent. Nodes speak once a second. A POP whose nodes are silent "
+        "while others speak has one vantage point against it.",
+    ),
+    Setting(
         "health.max_out",
         Share(1),
         "health.max_out",
@@ -278,14 +285,20 @@ _LOAD = (
         "load.start",
         Share(1),
         "load.start",
-        "From this load on, a POP passes clients on to the next: a share that grows to all of them at full.",
+        "Above this load a POP passes clients on to the next: as many as bring it down again, before it is full.",
     ),
-    Setting("load.full", Share(1), "load.full", "At this load, no new clients come."),
     Setting(
         "load.stop",
         Share(1),
         "load.stop",
-        "What was passed on comes back only below this, so that clients do not swing to and fro.",
+        "Below this they come back. In between nothing changes, so that clients do not swing to and fro.",
+    ),
+    Setting(
+        "load.ramp",
+        Duration(1, HOUR),
+        "load.ramp",
+        "How long it takes at least from passing on nothing to passing on all. Once to twice the TTL of answers: what is "
+        "decided is seen in the load only as answers run out, and what is faster than that overshoots.",
     ),
 )
 
@@ -341,7 +354,6 @@ NETWORK: Schema[Network] = Schema(
     orders=(
         Order("health.timeout", "health.interval"),
         Order("health.interval", "health.opinion_life"),
-        Order("load.start", "load.full"),
         Order("load.stop", "load.start"),
         *DNS_ORDERS,
     ),
