@@ -48,12 +48,16 @@ Counted = TypeVar("Counted")
 
 @dataclass(slots=True)
 class Routed(Generic[Counted]):
-    """A routed question. by_wildcard: it is for all names that the wildcard stands for."""
+    """A routed question. by_wildcard: it is for all names that the wildcard stands for.
+
+    by_reply: the same answers, since there are far fewer of them than buckets.
+    """
 
     ecs: bool
     qtype: int
     by_wildcard: bool
     by_bucket: dict[int, Ready[Counted]] = field(default_factory=dict)
+    by_reply: dict[Reply, Ready[Counted]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +185,12 @@ class HotAnswers(Generic[Counted]):
         geography = self.view.geography
         name = Name(qname.lower())
         reply = resolve(name, routed.qtype, self.view, lambda route: geography.place(route.site, bucket))
-        make = ready_below if routed.by_wildcard else ready_for
-        ready = make(name, reply, self._counted(reply))
+        ready = routed.by_reply.get(reply)
+        if ready is None:
+            make = ready_below if routed.by_wildcard else ready_for
+            ready = make(name, reply, self._counted(reply))
         if (not routed.by_wildcard or self._is_for_all(reply)) and self._has_room():
-            routed.by_bucket[bucket] = ready
+            routed.by_bucket[bucket] = routed.by_reply[reply] = ready
         return ready
 
     def _has_room(self) -> bool:

@@ -58,7 +58,7 @@ SHARED = hot()
     st.sampled_from((0, dns.flags.RD, dns.flags.RD | dns.flags.CD, dns.flags.AD)), st.booleans(), st.sampled_from(SOURCES),
     st.integers(0, 2**40),
 )  # fmt: skip
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_what_is_ready_is_what_the_strict_path_makes(name, kind, subnet, size, flags, dnssec, source, case):
     asked = bytearray(query(name, kind, subnet=subnet, size=size, flags=flags, dnssec=dnssec))
     end = asked.index(0, 12)
@@ -180,6 +180,7 @@ def test_names_that_do_not_exist_are_not_kept():
     assert ready.kept == 1
 
 
+@pytest.mark.slow
 def test_networks_are_remembered_up_to_a_bound():
     world = World()
     ready = hot(view_of(world))
