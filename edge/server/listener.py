@@ -12,14 +12,16 @@ import asyncio
 import errno
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge.clock import Clock
 from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply
 from edge.measures import Measures
+from edge.semantics.forwarding import Network, is_trusted
 from edge.server.connection import Connection
+from edge.server.proxied import client_behind
 from edge.tasks import TaskOwner
 from edge.wire.limits import Limits
 from edge.wire.request import ParsedRequest
@@ -80,7 +82,10 @@ class Listener:
         scheme: bytes = b"http",
         tier: bool = False,
         max_connections: int | None = None,
+        proxies: Sequence[Network] = (),
     ) -> None:
+        self.proxies = tuple(proxies)
+        """Peers that begin with a PROXY header, and are not clients themselves."""
         self._sock = sock
         self.node = node
         self.node_name = node_name
@@ -184,16 +189,47 @@ class Listener:
             self._take(sock, address[0] if isinstance(address, tuple) else "unix")
 
     def _take(self, sock: socket.socket, peer: str) -> None:
-        if not self._tier and self._per_client[peer] >= self.limits.connections_per_client:
-            self.bound("connections_per_client")
+        is_proxy = not self._tier and self.proxies and is_trusted(peer, self.proxies)
+        if not self._tier and not is_proxy and self._has_enough(peer):
             sock.close()
             return
         self._per_client[peer] += 1
         self._taken += 1
         sock.setblocking(False)
-        task = self.tasks.spawn(self._connect(sock, peer), name="accept")
+        connect = self._connect_proxied if is_proxy else self._connect
+        task = self.tasks.spawn(connect(sock, peer), name="accept")
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
+
+    def _has_enough(self, peer: str) -> bool:
+        if self._per_client[peer] < self.limits.connections_per_client:
+            return False
+        self.bound("connections_per_client")
+        return True
+
+    async def _connect_proxied(self, sock: socket.socket, proxy: str) -> None:
+        """From a proxy of ours: it says first who its client is."""
+        try:
+            async with asyncio.timeout(self.limits.head_deadline):
+                client = await client_behind(sock) or proxy
+            if client != proxy and self._has_enough(client):
+                raise ConnectionAbortedError
+        except (ClientFault, OSError, TimeoutError) as error:  # TimeoutError is an OSError
+            if isinstance(error, ClientFault):
+                self.count_refused(error)
+            elif isinstance(error, TimeoutError):
+                self.bound("head_deadline")
+            self._left(proxy)
+            sock.close()
+            return
+        except BaseException:
+            self._left(proxy)
+            sock.close()
+            raise
+        self._per_client[client] += 1
+        self._taken += 1
+        self._left(proxy)
+        await self._connect(sock, client)
 
     async def _connect(self, sock: socket.socket, peer: str) -> None:
         loop = asyncio.get_running_loop()

@@ -260,6 +260,7 @@ class Worker:
                 recorder=self.access_log.of_tier() if is_tier else self.access_log,
                 tier=is_tier,
                 max_connections=None if is_tier else self._files.connections,
+                proxies=() if is_tier else settings.proxy_protocol,
             )
             listener.start()
             self._listeners.append(listener)
@@ -363,6 +364,8 @@ class Worker:
         self._origins.clear()
         for listener in self._listeners:
             listener.limits = settings.limits
+        for listener in self._listeners[:-1]:
+            listener.proxies = settings.proxy_protocol
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting, finish what is under way. Returns how many connections were cut."""

@@ -180,6 +180,8 @@ class NodeSettings:
     """How long exchanges under way may take to end once the node is told to stop."""
     trusted_proxies: tuple[Network, ...] = ()
     """Peers whose X-Forwarded-* and Forwarded are believed."""
+    proxy_protocol: tuple[Network, ...] = ()
+    """Peers whose connections begin with a PROXY header."""
     limits: Limits = DEFAULT_LIMITS
     memory: MemorySettings = MemorySettings()
     disk: DiskSettings = DiskSettings()

@@ -119,6 +119,13 @@ _NODE = (
         "trusted_proxies",
         "Peers whose Forwarded and X-Forwarded-* are believed; those of all others are dropped.",
     ),
+    Setting(
+        "node.proxy_protocol",
+        ListOf(NetworkRange(), 1000),
+        "proxy_protocol",
+        "Peers whose connections begin with a PROXY header, version 1 or 2, that says who the client is. They must send one; "
+        "from all others it is a malformed request.",
+    ),
 )
 
 _STORES = (
