@@ -43,6 +43,8 @@ MAX_ID: Final = 64
 MAX_HEARD: Final = 10_000
 """Nodes that one tick can speak for."""
 
+_LONG: Final = 10_000
+"""Characters of a text that its own reader bounds."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}")
 _HISTORY = re.compile(r"[0-9a-f]{16}")
 
@@ -132,15 +134,15 @@ def decode(data: bytes) -> Message:
     if len(data) > MAX_BYTES:
         raise BadMessage(f"{len(data)} bytes")
     try:
-        said = json.loads(data)
+        said = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"no JSON: {error}") from None
     if not isinstance(said, dict) or said.get("v") != VERSION:
         raise BadMessage("not a message of this version")
     kind = said.get("is")
-    read = _READERS.get(kind) if isinstance(kind, str) else None
-    if read is None:
-        raise BadMessage("no kind of message")
+    names, read = _READERS.get(kind, _UNREAD) if isinstance(kind, str) else _UNREAD
+    if said.keys() != names:
+        raise BadMessage("no kind of message, or not one of this version")
     try:
         return read(said)
     except (KeyError, TypeError, ValueError, OverflowError, ClientFault) as error:
@@ -175,7 +177,12 @@ def _read_tick(said: Mapping[str, object]) -> Tick:
         raise BadMessage("heard is an object")
     beats: dict[str, tuple[str, int]] = {}
     for node, beat in heard.items():
-        if not isinstance(beat, list) or len(beat) != 2 or type(beat[1]) is not int:
+        if (
+            not isinstance(beat, list)
+            or len(beat) != 2
+            or type(beat[1]) is not int
+            or not 0 <= beat[1] < 2**63
+        ):
             raise BadMessage("a beat is an instance and a number")
         beats[_text(node, 256)] = (_text(beat[0], 64), beat[1])
     return Tick(UnixSeconds(_number(said["at"])), _text(said["by"], 256), beats)
@@ -188,11 +195,29 @@ def _read_history(said: Mapping[str, object]) -> NewHistory:
     return NewHistory(history, _text(said["by"], 256), UnixSeconds(_number(said["at"])))
 
 
-_READERS: dict[str, Callable[[Mapping[str, object]], Message]] = {
-    "purge": _read_order,
-    "tick": _read_tick,
-    "history": _read_history,
+_Reader = Callable[[Mapping[str, object]], Message]
+
+
+def _unread(_said: Mapping[str, object]) -> Message:
+    raise BadMessage("no kind of message")
+
+
+_UNREAD: Final[tuple[frozenset[str], _Reader]] = (frozenset(), _unread)
+_READERS: Final[dict[str, tuple[frozenset[str], _Reader]]] = {
+    "purge": (
+        frozenset(("v", "is", "id", "at", "items", "soft", "by", "nonce", "created", "note")),
+        _read_order,
+    ),
+    "tick": (frozenset(("v", "is", "at", "by", "heard")), _read_tick),
+    "history": (frozenset(("v", "is", "history", "by", "at")), _read_history),
 }
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        raise BadMessage("a name stands twice")
+    return said
 
 
 def _text(said: object, most: int) -> str:
@@ -213,13 +238,13 @@ def _number(said: object) -> float:
 def _written(item: Selector) -> dict[str, object]:
     match item:
         case Uri():
-            return {"url": _url(item)}
+            return {"url": item.render()}
         case Variant(uri, fields):
-            return {"url": _url(uri), "headers": {name.decode(): _loose(said) for name, said in fields}}
+            return {"url": uri.render(), "headers": {name.decode(): _loose(said) for name, said in fields}}
         case Tag(site, tag):
             return {"site": site, "tag": _loose(tag)}
         case Group(authority, group):
-            return {"url": _url(Uri(authority, b"/")), "group": group.decode()}
+            return {"url": Uri(authority, b"/").render(), "group": group.decode()}
         case Prefix(host, path):
             return {"prefix": (host + path).decode()}
         case Host(host):
@@ -237,30 +262,25 @@ def _read_item(said: object) -> Selector:
         raise BadMessage("an item is an object")
     names = frozenset(said)
     if names == {"url"}:
-        return read_uri(_text(said["url"], 10_000))
+        return read_uri(_text(said["url"], _LONG))
     if names == {"url", "headers"} and isinstance(said["headers"], dict):
-        headers = {_text(name, 256): _text(value, 8_192) for name, value in said["headers"].items()}
-        return read_variant(read_uri(_text(said["url"], 10_000)), headers)
+        headers = {_text(name, _LONG): _text(value, _LONG) for name, value in said["headers"].items()}
+        return read_variant(read_uri(_text(said["url"], _LONG)), headers)
     if names == {"site", "tag"}:
-        return read_tag(_text(said["site"], 256), _text(said["tag"], 2_048))
+        return read_tag(_text(said["site"], _LONG), _text(said["tag"], _LONG))
     if names == {"url", "group"}:
-        return read_group(_text(said["url"], 10_000), _text(said["group"], 2_048))
+        return read_group(_text(said["url"], _LONG), _text(said["group"], _LONG))
     if names == {"prefix"}:
-        found = read_prefix(_text(said["prefix"], 10_000))
+        found = read_prefix(_text(said["prefix"], _LONG))
         if isinstance(found, Prefix):
             return found
     if names == {"host"}:
-        return read_host(_text(said["host"], 256))
+        return read_host(_text(said["host"], _LONG))
     if names == {"site"}:
-        return read_site(_text(said["site"], 256))
+        return read_site(_text(said["site"], _LONG))
     if said == {"everything": True}:
         return Everything()
     raise BadMessage("an item that this version does not know")
-
-
-def _url(uri: Uri) -> str:
-    authority = uri.authority
-    return f"{authority.scheme.decode()}://{authority.render().decode()}{uri.target.decode()}"
 
 
 def _loose(said: bytes) -> str:

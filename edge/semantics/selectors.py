@@ -28,10 +28,13 @@ MAX_TAG_BYTES = 1_024
 """[Fastly, Cloudflare: 1,024.]"""
 MAX_PREFIX_SEGMENTS = 32
 """Path segments of a prefix; a response is looked up by as many at most."""
-MAX_URL_BYTES = 8_192
+MAX_URL_BYTES = 9 * 1024
+"""The longest request line by default, and a host."""
 MAX_SITE = 256
 """Characters of a site's name."""
 MAX_VARIANT_FIELDS = 32
+MAX_VARIANT_CHARS = 8_192
+"""Of all their names and values: one selector always fits into an order."""
 
 _PLAIN = KeyRules()
 _URL = re.compile(
@@ -63,6 +66,11 @@ class Uri:
             return (self.authority,)
         host = self.authority.host
         return (Authority(b"http", host, 80), Authority(b"https", host, 443))
+
+    def render(self) -> str:
+        """The URL, as `read_uri` takes it."""
+        authority = self.authority
+        return f"{authority.scheme.decode()}://{authority.render().decode()}{self.target.decode()}"
 
 
 @value(frozen=True, slots=True)
@@ -197,15 +205,18 @@ def prefixes_of(path: bytes) -> list[bytes]:
 
 def read_uri(text: str) -> Uri:
     """From an absolute http(s) URL. BadSelector."""
-    found = _URL.fullmatch(text) if len(text) <= MAX_URL_BYTES else None
-    if found is None:
+    read = _URL.fullmatch(text) if len(text) <= MAX_URL_BYTES else None
+    if read is None:
         raise BadSelector("not an absolute http or https URL without fragment and user")
-    scheme, host, digits, path, query = found.groups()
+    scheme, host, digits, path, query = read.groups()
     port = int(digits) if digits else _DEFAULT_PORTS[scheme.lower()]
     if not 1 <= port <= 65535:
         raise BadSelector("no such port")
     authority = Authority(scheme.lower().encode(), _host(host), port)
-    return Uri(authority, _target((path or "/") + (query or "")))
+    found = Uri(authority, _target((path or "/") + (query or "")))
+    if len(found.render()) > MAX_URL_BYTES:
+        raise BadSelector(f"a URL has at most {MAX_URL_BYTES} bytes")
+    return found
 
 
 def read_prefix(text: str) -> Prefix | Host:
@@ -261,6 +272,10 @@ def read_variant(uri: Uri, fields: dict[str, str]) -> Variant:
     """The variant that a request with these fields gets. BadSelector."""
     if not 0 < len(fields) <= MAX_VARIANT_FIELDS:
         raise BadSelector(f"a variant is named by 1 to {MAX_VARIANT_FIELDS} request fields")
+    if sum(len(name) + len(said) for name, said in fields.items()) > MAX_VARIANT_CHARS:
+        raise BadSelector(f"the fields of a variant have at most {MAX_VARIANT_CHARS} characters")
+    if len({name.lower() for name in fields}) < len(fields):
+        raise BadSelector("a request field stands twice, in two spellings")
     lines: list[Line] = []
     for name, said in fields.items():
         if re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", name) is None or re.search(

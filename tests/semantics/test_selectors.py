@@ -17,6 +17,7 @@ from edge.semantics.selectors import (
     MAX_TAG_BYTES,
     MAX_TAGS,
     MAX_URL_BYTES,
+    MAX_VARIANT_CHARS,
     MAX_VARIANT_FIELDS,
     BadSelector,
     Group,
@@ -129,6 +130,13 @@ def test_a_url_on_a_default_port_names_what_is_there_on_both_schemes():
     assert uri(b"/a", b"http", port=80).authorities() == (HTTP, HTTPS)
     odd = uri(b"/a", port=8443)
     assert odd.authorities() == (odd.authority,)
+
+
+def test_a_url_can_be_written_as_it_was_read_up_to_the_bound():
+    query = "?" + "q" * (MAX_URL_BYTES - len("https://h.example/?"))
+    assert read_uri(read_uri("https://h.example" + query).render()) == uri(b"/" + query.encode())
+    with pytest.raises(BadSelector):
+        read_uri("https://h.example" + query + "q")
 
 
 hosts = st.sampled_from(
@@ -462,6 +470,8 @@ def test_a_variant_is_named_by_request_fields_in_one_order_and_case():
         {"a": "\x00"},
         {"a": "\ud800"},
         {f"f{at}": "x" for at in range(MAX_VARIANT_FIELDS + 1)},
+        {"a": "x" * MAX_VARIANT_CHARS},
+        {"Accept": "x", "accept": "y"},
     ],
 )
 def test_what_no_request_can_say_names_no_variant(fields: dict[str, str]):
