@@ -149,13 +149,16 @@ class PurgeDesk:
         seq = self._reading.seq_of(position)
         self._remember(order, 0 if seq is None else seq)
 
-    async def recall(self) -> None:
-        """Read back what a signature that still holds may have ordered; until then nothing is taken. LogUnavailable."""
+    async def recall(self, *, most: int = MAX_RECALLED, page_size: int = RECALL_PAGE) -> None:
+        """Read back what a signature that still holds may have ordered; until then nothing is taken. LogUnavailable.
+
+        most: orders, about; what is older than these counts as seen.
+        """
         oldest = self._wall() - self._policy.max_age - self._policy.skew
         before: int | None = None
         found: list[Past] = []
-        while len(found) < MAX_RECALLED:
-            page = await self._log.history(limit=RECALL_PAGE, before=before)
+        while len(found) < most:
+            page = await self._log.history(limit=page_size, before=before)
             found += page
             if not page or page[-1].stored_at < oldest:
                 break
@@ -287,7 +290,8 @@ class PurgeDesk:
         history = self._reading.history
         if appended.duplicate:
             was = await self._at(appended.seq, order.id)
-            if was.order != order:  # else it is this one, which the log was sent twice before it acknowledged
+            # `at` tells, to the microsecond, whether it is this very order, sent twice before the log acknowledged it
+            if was.order != order:
                 if request.idempotency_key is None:
                     return self._replayed(Caller(order.by), order.id, appended.seq)
                 return self._again(request, Kept(was.order, was.seq, history, 0))

@@ -17,15 +17,16 @@ _MOST = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class Would:
-    """What a purge would take away. responses, bytes: stored, in all tiers. hot: of these, what was asked for again since
-    it was stored and will be asked for again: about as many requests the origin would get.
+    """What a purge would take away. objects, bytes: stored. hot_objects: of these, what was served since it was stored: so
+    many requests the origin may expect soon. complete: False = there was no time to look at all, there may be more.
     """
 
-    responses: int = 0
+    objects: int = 0
     bytes: int = 0
-    hot: int = 0
+    hot_objects: int = 0
+    complete: bool = True
 
-    def as_json(self) -> dict[str, int]:
+    def as_json(self) -> dict[str, int | bool]:
         """For the asker."""
         return asdict(self)
 
@@ -49,16 +50,22 @@ def asked(said: Mapping[str, object]) -> PurgeOrder | None:
 
 def answered(said: Mapping[str, object]) -> Would | None:
     """What a node answered, None = nothing that can be believed."""
-    counts = [said.get(name) for name in ("responses", "bytes", "hot")]
-    if not all(type(count) is int and 0 <= count < _MOST for count in counts):
-        return None
-    responses, size, hot = counts
-    return Would(responses, size, hot)  # type: ignore[arg-type]  # integers by then
+    match said:
+        case {"objects": int(objects), "bytes": int(size), "hot_objects": int(hot), "complete": bool(complete)}:
+            counts = (objects, size, hot)
+            if all(type(count) is int and 0 <= count < _MOST for count in counts):
+                return Would(*counts, complete)
+    return None
 
 
 def together(parts: Iterable[Would]) -> Would:
     """The sum: over the processes of a node, or over nodes."""
-    responses = size = hot = 0
+    total = Would()
     for part in parts:
-        responses, size, hot = responses + part.responses, size + part.bytes, hot + part.hot
-    return Would(responses, size, hot)
+        total = Would(
+            total.objects + part.objects,
+            total.bytes + part.bytes,
+            total.hot_objects + part.hot_objects,
+            total.complete and part.complete,
+        )
+    return total

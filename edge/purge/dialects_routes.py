@@ -113,7 +113,7 @@ def allowed_at(target: bytes) -> tuple[bytes, ...]:
 def _route(method: bytes, path: bytes, query: bytes, target: bytes) -> Route | None:
     if path == b"/v1/purges":
         return _page(query) if method == b"GET" else Purge(Shape.OURS)
-    if path.startswith(b"/v1/purges/"):
+    if path.startswith(b"/v1/purges/") and len(path) > len(b"/v1/purges/"):
         return OnePurge(_name(path[len(b"/v1/purges/") :]))
     if path == b"/v1/nodes":
         return Nodes()

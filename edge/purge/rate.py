@@ -38,13 +38,6 @@ class Buckets:
             self._full_at[site] = max(self._full_at.get(site, now), now) + cost / rate
         return 0.0
 
-    def retain(self, sites: frozenset[str]) -> None:
-        """Forget sites that are no more."""
-        self._full_at = {site: at for site, at in self._full_at.items() if site in sites or site == ALL_SITES}
-
-    def __len__(self) -> int:
-        return len(self._full_at)
-
     def _wait(self, site: str, cost: int, rate: float, now: float) -> float:
         missing = max(self._full_at.get(site, now) - now, 0.0) * rate  # tokens that are out
         held = BURST_SECONDS * rate

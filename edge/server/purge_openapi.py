@@ -289,7 +289,7 @@ def _told() -> dict[str, Schema]:
         "items": {"type": "array", "items": {"type": "object"}},
         "status_url": _TEXT,
     }
-    counts = {"responses": _COUNT, "bytes": _COUNT, "hot": _COUNT}
+    counts = {"objects": _COUNT, "bytes": _COUNT, "hot_objects": _COUNT, "complete": _FLAG}
     would = {
         "dry_run": {"const": True},
         "accepted": _COUNT,
