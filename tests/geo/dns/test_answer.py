@@ -31,7 +31,7 @@ def ask(
     subnet: tuple[str, int] | None = None,
     rdclass: str = "IN",
 ) -> Answer:
-    options = [] if subnet is None else [dns.edns.ECSOption(*subnet)]
+    options: list[dns.edns.Option] = [] if subnet is None else [dns.edns.ECSOption(*subnet)]
     asked = dns.message.make_query(name, kind, rdclass, use_edns=0, options=options)
     read = parse_query(asked.to_wire())
     assert isinstance(read, Query)

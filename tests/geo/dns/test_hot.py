@@ -32,7 +32,7 @@ ANSWERING = Answering()
 def query(
     name: str, kind: str = "A", *, subnet=None, size: int | None = 1232, flags: int = 0, dnssec: bool = False
 ) -> bytes:
-    options = [dns.edns.ECSOption(*subnet)] if subnet is not None else []
+    options: list[dns.edns.Option] = [dns.edns.ECSOption(*subnet)] if subnet is not None else []
     whole = name if name.endswith(".") else f"{name}.cdn.example.".lstrip(".")
     asked = dns.message.make_query(whole, kind, use_edns=False, flags=flags)
     if size is not None:

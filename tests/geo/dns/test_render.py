@@ -39,11 +39,17 @@ def rrset(name: str, kind: str, *values: str, ttl: int = 60) -> RRset:
 
 def as_dnspython(rrset: RRset) -> dns.rrset.RRset:
     made = [
-        dns.rdata.from_wire("IN", rrset.rtype, data.wire(), 0, len(data.wire())).to_text()
+        dns.rdata.from_wire(
+            "IN", dns.rdatatype.RdataType(rrset.rtype), data.wire(), 0, len(data.wire())
+        ).to_text()
         for data in rrset.rdatas
     ]
     return dns.rrset.from_text_list(
-        text_of(rrset.name), rrset.ttl, "IN", dns.rdatatype.to_text(rrset.rtype), made
+        text_of(rrset.name),
+        rrset.ttl,
+        "IN",
+        dns.rdatatype.to_text(dns.rdatatype.RdataType(rrset.rtype)),
+        made,
     )
 
 

@@ -28,7 +28,7 @@ def cookie_of(message: dns.message.Message) -> bytes:
 
 
 def cookie(value: bytes) -> dns.edns.Option:
-    return dns.edns.GenericOption(10, value)
+    return dns.edns.GenericOption(dns.edns.OptionType.COOKIE, value)
 
 
 # -- cookies --

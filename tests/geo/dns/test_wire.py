@@ -39,7 +39,7 @@ def test_every_query_of_dnspython_is_read_as_it_was_meant(labels, kind, rd, do, 
     asked = dns.message.make_query(dns.name.Name([*labels, b""]), kind, use_edns=False)
     asked.flags = dns.flags.RD if rd else 0
     if size:
-        options = [] if subnet is None else [dns.edns.ECSOption(str(subnet), 24)]
+        options: list[dns.edns.Option] = [] if subnet is None else [dns.edns.ECSOption(str(subnet), 24)]
         asked.use_edns(0, dns.flags.DO if do else 0, size, options=options)
     read = parse_query(asked.to_wire())
     assert isinstance(read, Query)
