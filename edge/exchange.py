@@ -59,7 +59,8 @@ def no_interim(_head: ResponseHead) -> None:
 
 @value(frozen=True, slots=True)
 class Exchange:
-    """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours.
+    """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours;
+    is_worker: and if so, a worker of this node, which has not been to the key's owner because that is us.
 
     body: None when the request has none. on_interim: called for each 1xx of the next tier, before the reply.
     """
@@ -69,6 +70,7 @@ class Exchange:
     tier: bool = False
     body: BodySource | None = None
     on_interim: Callable[[ResponseHead], None] = no_interim
+    is_worker: bool = True
 
 
 @value(frozen=True, slots=True)

@@ -113,7 +113,12 @@ class Fetching:
         if lease is not None:
             quiet = replace(
                 asked,
-                exchange=Exchange(asked.exchange.request, asked.exchange.peer, asked.exchange.tier),
+                exchange=Exchange(
+                    asked.exchange.request,
+                    asked.exchange.peer,
+                    asked.exchange.tier,
+                    is_worker=asked.exchange.is_worker,
+                ),
                 head=replace(asked.head, method=GET),
             )
             validating = (stored,) if stored.validators.usable else ()

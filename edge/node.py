@@ -171,7 +171,7 @@ class Node:
         rules = self.sites.find(head.authority.host)
         if rules is None:
             raise ClientFault("no site has this host name", status=421, proxy_status="destination_not_found")
-        if not exchange.tier and loops(head.fields, self._tiers.cdn_id):
+        if not (exchange.tier and exchange.is_worker) and loops(head.fields, self._tiers.cdn_id):
             raise UpstreamFault("this edge is in CDN-Loop", proxy_status="proxy_loop_detected", status=508)
         head = cleaned_request(head, rules)
         framing = exchange.request.framing

@@ -132,7 +132,9 @@ class Tiers:
     def _owner_in_reach(self, exchange: Exchange, key: bytes) -> Upstream | None:
         """The worker that owns the key; None when we do, or when the request comes from a worker already."""
         owner = self._owner_of(key)
-        return None if owner == self._index or exchange.tier or not self._workers else self._workers[owner]
+        if owner == self._index or not self._workers or (exchange.tier and exchange.is_worker):
+            return None
+        return self._workers[owner]
 
     def _to_origin(
         self,

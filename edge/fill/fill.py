@@ -152,9 +152,9 @@ class Fill:
             try:
                 return await self._send(route, validating), route
             except UpstreamFault as fault:
-                # A worker that ended while we waited answered nothing; what is safe may be asked again elsewhere.
+                # One of ours that ended while we waited answered nothing; what is safe may be asked again elsewhere.
                 is_gone = (
-                    route.is_worker and order.body is None and fault.proxy_status == "connection_terminated"
+                    route.is_tier and order.body is None and fault.proxy_status == "connection_terminated"
                 )
                 if fault.proxy_status not in NOTHING_SENT and not (
                     is_gone and order.request.method in (b"GET", b"HEAD")
@@ -171,7 +171,7 @@ class Fill:
         self._fence = positions.stamp(order.need)
         if self._watch is not None:
             self.room.table.stamp(self._watch, self._fence)
-        token = positions.token(self._fence) if route.is_worker else None
+        token = positions.token(self._fence) if route.is_tier else None
         if token is not None:
             request = replace(request, fields=request.fields.with_added((NEED, token)))
         return await route.upstream.fetch(request, order.body, order.on_interim)
@@ -238,12 +238,12 @@ class Fill:
         """The head as it is decided upon, once whoever is to be told of it was told."""
         order = self.order
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
-        if route.is_worker:
+        if route.is_tier:
             self._owner_refused = _reason(head)
             self._fence = self.room.positions.position(head.fields.get(FENCE.lower()))
             head = replace(head, fields=head.fields.without((NOT_TO_BE_STORED.lower(), FENCE.lower())))
         self.has_age = b"age" in head.fields
-        head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_worker)
+        head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_tier)
         if order.on_head is not None:
             was_tainted = self.is_tainted
             await order.on_head(head, route.is_worker)
@@ -267,7 +267,7 @@ class Fill:
         """Past the tier that cannot vouch for what it has, and nobody else."""
         fetched.body.abort()
         self.room.measures.unvouched.value += 1
-        routes = tuple(route for route in self.order.routes if not route.is_worker)
+        routes = tuple(route for route in self.order.routes if not route.is_tier)
         if not routes:
             raise UpstreamFault(
                 "the next tier is behind the purge log", proxy_status="destination_unavailable"

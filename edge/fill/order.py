@@ -151,12 +151,19 @@ Found = Streaming | FromStore | Private | Failed
 class Route:
     """One way to the next tier. build: the request as it is sent there, with validators of what is given.
 
-    is_worker: the next tier is a worker of this node: its Cache-Status stands for both of us, and site edits are its.
+    is_worker: the next tier is a worker of this node: its Cache-Status stands for both of us. is_node: it is another node
+    of ours. Either has made the site's edits, says what its content's fence is, and is told what is needed.
     """
 
     upstream: Upstream
     build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
     is_worker: bool = False
+    is_node: bool = False
+
+    @property
+    def is_tier(self) -> bool:
+        """Whether it is one of ours."""
+        return self.is_worker or self.is_node
 
 
 OnHead = Callable[[ResponseHead, bool], Awaitable[None]]
