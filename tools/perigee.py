@@ -162,6 +162,96 @@ def sign(
     raise typer.Exit(work(asked, to_json=json))
 
 
+Api = Annotated[
+    str, typer.Option(help="A node's admin address, or its purge.listen; any node will do.", metavar="URL")
+]
+SignedBy = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", help="File of the private key, as `perigee keys new` wrote it.", metavar="FILE.pem"
+    ),
+]
+KeyId = Annotated[str | None, typer.Option("--id", help="The key's id (default: FILE without .pem).")]
+DEFAULT_API = "http://127.0.0.1:8081"
+
+
+@app.command()
+def purge(
+    *,
+    url: Annotated[
+        list[str] | None, typer.Option(help="A URL, with all its variants; may be repeated.")
+    ] = None,
+    prefix: Annotated[
+        list[str] | None, typer.Option(help="HOST/PATH: what is below it; may be repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag of the site (--site); may be repeated.")
+    ] = None,
+    host: Annotated[list[str] | None, typer.Option(help="All of a host; may be repeated.")] = None,
+    site: Annotated[
+        str | None, typer.Option(help="The site whose tags are meant; without --tag all of it.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything, of all sites.")] = False,
+    soft: Annotated[bool, typer.Option("--soft", help="Make it stale instead of gone.")] = False,
+    wait: Annotated[
+        str | None, typer.Option(help="global or region: until every live node there has applied it.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that --wait may take.", min=0)] = 30.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what it would name, order nothing.")
+    ] = False,
+    note: Annotated[str, typer.Option(help="For whoever looks back, such as a ticket.")] = "",
+    key: SignedBy = None,
+    keyid: KeyId = None,
+    api: Api = DEFAULT_API,
+    json: Json = False,
+) -> None:
+    """Purge what is cached, on every node; with --wait, watch it arrive."""
+    from tools.purge import Asked
+    from tools.purge import run as work
+
+    asked = Asked(
+        api=api,
+        key=key,
+        keyid=keyid,
+        urls=url or (),
+        tags=tag or (),
+        site=site,
+        prefixes=prefix or (),
+        hosts=host or (),
+        everything=everything,
+        soft=soft,
+        note=note,
+        wait=wait,
+        seconds=timeout,
+        dry_run=dry_run,
+    )
+    raise typer.Exit(work(asked, to_json=json))
+
+
+@app.command()
+def purges(
+    *,
+    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1, max=500)] = 20,
+    key: SignedBy = None,
+    keyid: KeyId = None,
+    api: Api = DEFAULT_API,
+    json: Json = False,
+) -> None:
+    """Say who purged what, and when."""
+    from tools.purges import purges as work
+
+    raise typer.Exit(work(api, limit, key=key, keyid=keyid, to_json=json))
+
+
+@app.command()
+def nodes(*, key: SignedBy = None, keyid: KeyId = None, api: Api = DEFAULT_API, json: Json = False) -> None:
+    """Say which nodes there are, and how far each has read the purge log."""
+    from tools.purges import nodes as work
+
+    raise typer.Exit(work(api, key=key, keyid=keyid, to_json=json))
+
+
 keys = typer.Typer(
     no_args_is_help=True,
     help="The keys of those who may purge. To change a key without a gap: make a second one with the same scope (new), give "
