@@ -4,10 +4,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format reference lock
+.PHONY: help setup run test check bench soak-purge bench-purge format reference lock
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 setup: $(STAMP) ## Make .venv from requirements.lock (does nothing when it is up to date)
 
@@ -31,6 +31,12 @@ check: setup ## Format, lint, types, architecture contracts
 
 bench: setup ## Measure this machine (see tools/bench.py)
 	$(BIN)/python -m tools.bench $(ARGS)
+
+soak-purge: setup ## Purges under faults on real processes, two minutes (see tools/soak_purge.py)
+	$(BIN)/python -m tools.soak_purge $(ARGS)
+
+bench-purge: setup ## Measure purges on this machine (see tools/bench_purge.py)
+	$(BIN)/python -m tools.bench_purge $(ARGS)
 
 format: setup ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
