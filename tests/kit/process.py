@@ -24,6 +24,15 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in text.split()]
 
 
+def command(pid: int) -> list[str]:
+    """Its command line; [] when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return text.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
 def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(name + ":"):

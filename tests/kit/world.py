@@ -25,10 +25,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.kit.answer import Answer
 from tests.kit.client import RawClient
 from tests.kit.origin_connection import HeadersLike
-from tests.kit.process import children
+from tests.kit.process import children, command
 from tests.kit.waiting import PATIENCE, TookTooLong
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+WORKER = "edge.server.worker_main"
 READY_WITHIN = 30.0
 """Seconds until /readyz must answer 200; a Python process on a busy two-core machine needs a few."""
 _POLL = 0.02
@@ -95,8 +96,8 @@ class World:
 
     @property
     def worker_pids(self) -> list[int]:
-        """The process ids of the workers that live now."""
-        return children(self.pid)
+        """The process ids of the workers that live now, and of no other process of the edge."""
+        return [pid for pid in children(self.pid) if WORKER in command(pid)]
 
     def log(self) -> str:
         """The last 64 KiB of what the edge wrote, stdout and stderr, since the world began."""
