@@ -1,0 +1,176 @@
+"""`perigee geo lookup` and `explain`: where an address is, and why it gets which POP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.errors import ConfigFault
+from edge.geo.database import BadDatabase
+from edge.settings.network_file import load_network
+from tests.kit.mmdb import mmdb_bytes
+from tools.geo import WhatIf, explain, lookup, supposed
+
+NETWORK = """
+[[region]]
+name = "eu"
+[[pop]]
+name = "fra"
+region = "eu"
+latitude = 50.11
+longitude = 8.68
+addresses = ["192.0.2.1", "2001:db8::1"]
+[[pop]]
+name = "ams"
+region = "eu"
+latitude = 52.37
+longitude = 4.9
+bias = 10
+addresses = ["192.0.2.2"]
+[[route]]
+site = "shop"
+hosts = ["shop.example.net"]
+deny = ["RU"]
+alternate = "sorry.example.net"
+[geo]
+databases = ["city.mmdb"]
+overrides = { "198.51.100.0/24" = "pop:ams" }
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    records: dict[str, dict[str, object]] = {
+        "203.0.113.0/24": {"country_code": "DE", "latitude": 48.14, "longitude": 11.58},
+        "192.0.2.0/24": {"country": {"iso_code": "RU"}},
+        "2001:db8::/32": {"country": {"iso_code": "FR"}},
+    }
+    (tmp_path / "city.mmdb").write_bytes(mmdb_bytes(records))
+    file = tmp_path / "network.toml"
+    file.write_text(NETWORK)
+    return file
+
+
+def looked_up(capsys: pytest.CaptureFixture[str], config: Path | None, *addresses: str, **more: Any) -> Any:
+    assert lookup(addresses, config, more.get("databases", []), to_json=True) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_each_address_is_looked_up(config: Path, capsys: pytest.CaptureFixture[str]):
+    munich, paris, written, nobody = looked_up(
+        capsys, config, "203.0.113.9", "2001:db8::1", "198.51.100.1", "9.9.9.9"
+    )
+    assert munich == {
+        "address": "203.0.113.9",
+        "network": "203.0.113.0/24",
+        "country": "DE",
+        "latitude": 48.14,
+        "longitude": 11.58,
+        "source": "coordinates",
+        "pop": None,
+    }
+    assert (paris["country"], paris["network"], paris["source"]) == ("FR", "2001:db8::/32", "country")
+    assert (written["pop"], written["source"]) == ("ams", "override")
+    assert (nobody["country"], nobody["source"]) == (None, "unknown")
+
+
+def test_a_database_may_be_named_instead(config: Path, capsys: pytest.CaptureFixture[str]):
+    database = config.with_name("city.mmdb")
+    [found] = looked_up(capsys, None, "203.0.113.9", databases=[database])
+    assert found["country"] == "DE"
+
+
+def test_people_get_a_table(config: Path, capsys: pytest.CaptureFixture[str]):
+    assert lookup(["203.0.113.9", "9.9.9.9"], config, [], to_json=False) == 0
+    head, munich, nobody = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["address", "network", "country"]
+    assert munich.split()[:4] == ["203.0.113.9", "203.0.113.0/24", "DE", "48.14"]
+    assert "unknown" in nobody
+
+
+def test_what_was_asked_wrongly_is_said(config: Path, tmp_path: Path):
+    with pytest.raises(ConfigFault, match="there is no database to look into; say --database"):
+        lookup(["9.9.9.9"], None, [], to_json=True)
+    with pytest.raises(ConfigFault, match="'nonsense' is no IP address"):
+        lookup(["nonsense"], config, [], to_json=True)
+    with pytest.raises(BadDatabase, match="there is no such file"):
+        lookup(["9.9.9.9"], None, [tmp_path / "none.mmdb"], to_json=True)
+    with pytest.raises(ConfigFault, match="routes no site 'other'; known: shop"):
+        explain("9.9.9.9", "other", config, WhatIf(), to_json=True)
+
+
+def said(
+    capsys: pytest.CaptureFixture[str], config: Path, address: str, what_if: WhatIf = WhatIf()
+) -> dict[str, Any]:
+    assert explain(address, "shop", config, what_if, to_json=True) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_choice_is_explained(config: Path, capsys: pytest.CaptureFixture[str]):
+    found = said(capsys, config, "203.0.113.9")
+    assert found["chosen"] in {"fra", "ams"}
+    assert found["reasons"] == ["spread"]
+    assert found["scope"] == 24
+    assert {name: round(apart) for name, apart in found["distances"].items()} == {"fra": 304, "ams": 668}
+    assert sum(found["shares"].values()) == 1.0
+    assert found["shares"].keys() == {"fra", "ams"}
+
+
+@pytest.mark.parametrize(
+    "what_if, chosen, reasons",
+    [
+        (WhatIf(down=("fra",)), "ams", ["only", "down"]),
+        (WhatIf(drain=("fra",)), "ams", ["only", "draining"]),
+        (WhatIf(shed=("fra=1",)), "ams", ["only", "full"]),
+        (WhatIf(down=("fra", "ams")), None, ["spread", "all-down"]),
+    ],
+)
+def test_it_is_said_what_would_be_if(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    what_if: WhatIf,
+    chosen: str | None,
+    reasons: list[str],
+):
+    found = said(capsys, config, "203.0.113.9", what_if)
+    assert found["reasons"] == reasons
+    if chosen is not None:
+        assert found["chosen"] == chosen
+
+
+def test_who_is_not_served_is_explained(config: Path, capsys: pytest.CaptureFixture[str]):
+    found = said(capsys, config, "192.0.2.9")
+    assert (found["chosen"], found["alternate"]) == (None, "sorry.example.net")
+    assert found["reasons"] == ["alternate"]
+
+
+@pytest.mark.parametrize(
+    "address, lines",
+    [
+        (
+            "198.51.100.1",
+            ["ams: 192.0.2.2", "override: An override names this POP", "scope /24 and the TTL 30 s"],
+        ),
+        ("192.0.2.9", ["sent to sorry.example.net", "alternate: The client's country is not served"]),
+        ("9.9.9.9", ["no country, nobody knows where (known by unknown)", "default-order: "]),
+    ],
+)
+def test_people_are_told_in_sentences(
+    config: Path, capsys: pytest.CaptureFixture[str], address: str, lines: list[str]
+):
+    assert explain(address, "shop", config, WhatIf(), to_json=False) == 0
+    told = capsys.readouterr().out
+    assert [line for line in lines if line not in told] == []
+
+
+def test_what_cannot_be_supposed_is_said(config: Path):
+    network = load_network(config)
+    with pytest.raises(ConfigFault, match="there is no POP 'x'; known: fra, ams"):
+        supposed(network, WhatIf(down=("x",)))
+    for text in ("fra", "fra=2", "fra=much"):
+        with pytest.raises(ConfigFault, match="is no share"):
+            supposed(network, WhatIf(shed=(text,)))
