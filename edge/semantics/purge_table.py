@@ -213,18 +213,19 @@ class PurgeTable:
     def standing(self, stored: StoredResponse, clean: int, need: int, vary: VaryRules) -> Verdict:
         """What is known of `stored`. clean: up to where it was found clean, at least its fence. need: what the asker needs.
 
-        HARD before UNKNOWN before SOFT before VOUCHED: below the floor, an order that was forgotten may have been a hard one.
+        HARD before UNKNOWN before SOFT before VOUCHED: of what is below the floor, a hard order may have been forgotten.
         vary: the site's, for orders that name one variant.
         """
         soft, since = 0, 0.0
         if self.latest > clean:
-            for mark in self._marks_of(stored.key, stored.selectors, clean):
-                if mark.hard > clean:
+            known = max(clean, self.floor)
+            for mark in self._marks_of(stored.key, stored.selectors, known):
+                if mark.hard > known:
                     return _HARD
-                if mark.soft > max(clean, soft):
+                if mark.soft > max(known, soft):
                     soft, since = mark.soft, mark.soft_at
             for each in self._variants.get(stored.key, ()):
-                if each.position > clean and _is_of(stored, each.fields, vary):
+                if each.position > known and _is_of(stored, each.fields, vary):
                     if not each.soft:
                         return _HARD
                     if each.position > soft:

@@ -14,19 +14,13 @@ from edge.semantics.decide import select
 from edge.semantics.key import matches, nominate, primary_key, variant_digest
 from edge.semantics.message import Fields, RequestHead
 from edge.semantics.purge_table import Applied, PurgeTable, Standing, Verdict
-from edge.semantics.rules import KeyRules, VaryRules
-from edge.semantics.selectors import Uri
 from edge.semantics.stored import Selectors, StoredResponse
 from edge.values import replace, value
 from tests.kit.fence_world import Claim, Process, Steps, Wanted, World
+from tests.kit.purges import PLAIN, VARY, keys_of
 
 MAX_ROUNDS = 3
 PATIENCE = 1e9
-_KEY, _VARY = KeyRules(), VaryRules()
-
-
-def keys_of(uri: Uri) -> tuple[bytes, ...]:
-    return tuple(primary_key(authority, uri.target, _KEY) for authority in uri.authorities())
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +175,7 @@ class Node:
 
     def handle(self, ask: Ask) -> Steps:
         """An Answer, None = it failed."""
-        key = primary_key(ask.head.authority, ask.head.target, _KEY)
+        key = primary_key(ask.head.authority, ask.head.target, PLAIN)
         while self.table.applied < ask.need and self.world.likely(0.3) and self.read_one():
             yield None
         for round_ in range(MAX_ROUNDS + 1):
@@ -208,7 +202,7 @@ class Node:
 
     def _standing(self, stored: StoredResponse, need: int) -> Verdict:
         clean = max(stored.fence, self.clean.get(stored, 0))
-        verdict = self.table.standing(stored, clean, need, _VARY)
+        verdict = self.table.standing(stored, clean, need, VARY)
         self.world.seen[verdict.standing.value] += 1
         if verdict.standing is Standing.VOUCHED or (
             verdict.standing is Standing.SOFT and not self.rules.soft_is_not_lifted
@@ -220,10 +214,10 @@ class Node:
         """The stored response that would answer, and what is known of it. What is gone is no candidate."""
         held = self.store.get(key, [])
         if not self.rules.serves_what_it_vouches_for:
-            return select(ask.head, held, _VARY), Verdict(Standing.VOUCHED)
+            return select(ask.head, held, VARY), Verdict(Standing.VOUCHED)
         known = {each: self._standing(each, ask.need) for each in held}
         left = [each for each in held if known[each].standing is not Standing.HARD]
-        found = select(ask.head, left, _VARY)
+        found = select(ask.head, left, VARY)
         return found, known[found] if found is not None else Verdict(Standing.VOUCHED)
 
     def _served(self, stored: StoredResponse, ask: Ask, *, is_stale: bool) -> Answer:
@@ -273,11 +267,11 @@ class Node:
         yield fill.done
         self.fills.leave(lease)
         answer = fill.answer
-        if answer is None or not matches(answer.stored.nominated, ask.head, _VARY):
+        if answer is None or not matches(answer.stored.nominated, ask.head, VARY):
             return None
         if not self.rules.followers_look:
             return answer
-        standing = self.table.standing(answer.stored, answer.fence, ask.need, _VARY).standing
+        standing = self.table.standing(answer.stored, answer.fence, ask.need, VARY).standing
         if standing in {Standing.HARD, Standing.UNKNOWN}:
             self.world.seen["followed in vain"] += 1
             return None
@@ -287,7 +281,7 @@ class Node:
         """What the next tier gave out as stale may be known as stale here."""
         if answer is None:
             return None
-        verdict = self.table.standing(answer.stored, answer.fence, ask.need, _VARY)
+        verdict = self.table.standing(answer.stored, answer.fence, ask.need, VARY)
         return replace(answer, is_stale=answer.is_stale or verdict.standing is Standing.SOFT)
 
     def _refresh(self, key: bytes, ask: Ask, stored: StoredResponse) -> None:
@@ -315,7 +309,7 @@ class Node:
     def _variant(self, ask: Ask, key: bytes) -> bytes:
         held = self.store.get(key)
         vary = held[0].head.fields.all(b"vary") if held else ()
-        nominated = nominate(vary, ask.head, _VARY)
+        nominated = nominate(vary, ask.head, VARY)
         return variant_digest(nominated) if nominated else b""
 
     def _fetch(
@@ -325,7 +319,7 @@ class Node:
         yield None
         answer = yield from self._asked_of_the_next_tier(fill, ask, validating)
         if answer is not None and self.rules.looks_at_answers and answer.fence < ask.need:
-            verdict = self.table.standing(answer.stored, answer.fence, ask.need, _VARY)
+            verdict = self.table.standing(answer.stored, answer.fence, ask.need, VARY)
             if verdict.standing in {Standing.HARD, Standing.UNKNOWN}:
                 self.world.seen["past the next tier"] += 1
                 answer = yield from self._asked_of_the_origin(fill, ask, None)
