@@ -154,6 +154,8 @@ class PurgeDesk:
 
         most: orders, about; what is older than these counts as seen.
         """
+        if not self._reading.history:
+            raise LogUnavailable("it is not known yet which history the log has")
         oldest = self._wall() - self._policy.max_age - self._policy.skew
         before: int | None = None
         found: list[Past] = []

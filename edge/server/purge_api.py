@@ -92,16 +92,24 @@ class Fleet(Protocol):
 
 
 class PurgeApi:
-    """One of a node, in the process that has the desk. settings: those in force."""
+    """One of a node, in the process that has the desk. settings: those in force. body_seconds: a body's time."""
 
     def __init__(
-        self, desk: PurgeDesk, log: Log, fleet: Fleet, *, settings: Callable[[], NodeSettings], clock: Clock
+        self,
+        desk: PurgeDesk,
+        log: Log,
+        fleet: Fleet,
+        *,
+        settings: Callable[[], NodeSettings],
+        clock: Clock,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._desk = desk
         self._log = log
         self._fleet = fleet
         self._settings = settings
         self._clock = clock
+        self._body_seconds = body_seconds
         self._counted = desk.counted
         self._runner: web.AppRunner | None = None
 
@@ -193,7 +201,7 @@ class PurgeApi:
             return too_large
         read_so_far = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._body_seconds):
                 async for piece in request.content.iter_any():
                     read_so_far += piece
                     if len(read_so_far) > most:

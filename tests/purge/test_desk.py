@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge.purge.declined import Declined, Reason
 from edge.purge.desk import Ordered, derived_id, renewed
-from edge.purge.log import Past
+from edge.purge.log import LogUnavailable, Past
 from edge.purge.requests import PurgeRequest
 from edge.purge.signing.faults import SignatureFault
 from edge.purge.signing.keys import KeyRing
@@ -190,6 +190,15 @@ async def test_a_node_that_has_not_recalled_them_takes_nothing():
     answer = declined(await desk.ask(office.post(ONE)))
     assert (answer.reason, answer.status, answer.retry_after) == (Reason.NOT_CURRENT, 503, 5)
     assert office.log.stored == []
+
+
+async def test_nor_can_it_recall_them_while_it_does_not_know_the_log():
+    office = Office()
+    desk = office.new_desk()
+    desk.reading.history = ""
+    with pytest.raises(LogUnavailable):
+        await desk.desk.recall()
+    assert declined(await desk.ask(office.post(ONE))).reason is Reason.NOT_CURRENT
 
 
 async def test_nor_does_one_that_does_not_know_whether_it_has_read_all():
