@@ -27,6 +27,7 @@ from nats.js.api import Header
 from edge.bus.address import BusAddress
 from edge.bus.dial import dial, let_go, reason_of
 from edge.bus.faults import ApiFault, BusFault, BusLost, BusSilent, NobodyThere
+from edge.bus.pauses import Pauses
 from edge.clock import Clock
 from edge.measures import Measures
 from edge.tasks import TaskOwner
@@ -34,7 +35,7 @@ from edge.values import value
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
-"""Between two tries to connect, each up to half as long again; with several servers the next one is tried at once."""
+"""Between two rounds of tries to connect; of several servers, the next one is tried at once."""
 
 TURN_SECONDS = 0.002
 """How long callbacks may run before the loop gets its turn."""
@@ -120,6 +121,8 @@ class Bus:
         """Where it is connected to, or was last."""
         self.rtt: float | None = None
         """Seconds of the last round trip that was measured; None = never."""
+        self.server_version = ""
+        """As the server says, "2.15.1"."""
         self.fault = ""
         """Why there is no connection, in words; "" = there is one."""
         self._clock = clock
@@ -196,6 +199,7 @@ class Bus:
         urls = self.address.urls
         at = secrets.randbelow(len(urls))
         tries = 0
+        pauses = Pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
             url = urls[(at + tries) % len(urls)]
             try:
@@ -210,7 +214,7 @@ class Bus:
                 return client
             tries += 1
             if tries % len(urls) == 0:
-                await asyncio.sleep(pause_after(tries // len(urls)))
+                await asyncio.sleep(pauses.next(secrets.randbelow(1000) / 1000.0))
 
     async def _dial(self, url: str) -> Client:
         self._gone = gone = asyncio.Event()
@@ -237,6 +241,7 @@ class Bus:
 
     async def _is_up(self, client: Client, url: str) -> None:
         self._client, self.server, self.fault, self.is_connected = client, url, "", True
+        self.server_version = str(client.connected_server_version)
         self._connections += 1
         if self._connections > 1:
             self._measures.bus_reconnects.value += 1
@@ -367,12 +372,6 @@ class Bus:
                 err_code=int(error.get("err_code", 0)),
             )
         return answer
-
-
-def pause_after(rounds: int) -> float:
-    """Seconds before all servers are tried once more, after so many rounds."""
-    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(rounds - 1, 10), LONGEST_PAUSE_SECONDS)
-    return longest * (1.0 + secrets.randbelow(500) / 1000.0)
 
 
 def _said(message: Msg) -> Said:
