@@ -19,7 +19,7 @@ from edge.metrics import Counter
 from edge.server import sockets
 from edge.server.backoff import Backoff
 from edge.server.orders import Applied, Drain, End, Order, Start
-from edge.server.worker_process import WorkerProcess
+from edge.server.worker_process import EDGE_WORKER, WorkerProcess
 
 PATIENCE_SECONDS = 1.0
 """How long connections wait in the backlog of a worker that is gone, before they are sent to others."""
@@ -51,7 +51,7 @@ class Keeper:
 
     start: makes the order for each of its lives. held: its sockets, which belong to the keeper from now on. restarts: the
     metric. on_start: called before a process of it is started. on_end: called when it is gone, or could not be started.
-    on_applied: told how far it has read the purge log.
+    on_applied: told how far it has read the purge log. program: the module that a worker runs.
     """
 
     def __init__(
@@ -65,7 +65,9 @@ class Keeper:
         on_start: Callable[[int], None] = lambda _index: None,
         on_end: Callable[[int], None] = lambda _index: None,
         on_applied: Callable[[int, Applied], None] = lambda _index, _applied: None,
+        program: str = EDGE_WORKER,
     ) -> None:
+        self._program = program
         self.index = index
         self.restarts = 0
         self.served = asyncio.Event()
@@ -74,7 +76,7 @@ class Keeper:
         """Set when it has no clients any more, having been told to stop."""
         self._start = start
         self._held = list(held)
-        self._addresses = [(sock.family, sock.getsockname()) for sock in held]
+        self._addresses = [(sock.family, sock.getsockname(), sock.type) for sock in held]
         self._clock = clock
         self._counter = restarts
         self._on_start = on_start
@@ -131,7 +133,9 @@ class Keeper:
                 continue
             self._on_start(self.index)
             try:
-                process = await WorkerProcess.spawn(self._start(), self._held, since=self._clock.mono())
+                process = await WorkerProcess.spawn(
+                    self._start(), self._held, since=self._clock.mono(), program=self._program
+                )
             except OSError as error:  # no memory, no process, no descriptor to be had
                 self._on_end(self.index)
                 _log.error("worker cannot be started", extra={"worker": self.index, "error": str(error)})

@@ -33,17 +33,19 @@ _LOOK_AGAIN_SECONDS = 0.05
 
 
 async def bind(
-    address: ListenAddress, count: int, *, patience: float = IN_USE_SECONDS
+    address: ListenAddress,
+    count: int,
+    *,
+    patience: float = IN_USE_SECONDS,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
 ) -> list[list[socket.socket]]:
     """`count` times the listening sockets for an address: a name may have several IP addresses.
 
-    patience: seconds for which it may be in use. EdgeError when it cannot be had, with the reason.
+    kind: SOCK_DGRAM for UDP, where being bound is all. patience: seconds for which it may be in use. EdgeError when it cannot be had, with the reason.
     """
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        found = await loop.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise EdgeError(f"cannot listen on {address}: {error.strerror or error}") from None
     deadline = loop.time() + patience
@@ -51,7 +53,7 @@ async def bind(
         groups: list[list[socket.socket]] = []
         try:
             for family, _, _, _, where in dict.fromkeys(found):
-                groups.append(_group(family, where, count))
+                groups.append(_group(family, where, count, kind))
             return [list(each) for each in zip(*groups, strict=True)]
         except OSError as error:
             for group in groups:
@@ -75,45 +77,49 @@ def _why(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _group(family: int, where: tuple[object, ...], count: int) -> list[socket.socket]:
+def _group(
+    family: int, where: tuple[object, ...], count: int, kind: socket.SocketKind
+) -> list[socket.socket]:
     """`count` sockets on one address."""
-    probe = _bound(family, where, shared=False)
+    probe = _bound(family, where, kind, shared=False)
     if not SPREADS:
-        probe.listen(BACKLOG)
         return [probe, *(probe.dup() for _ in range(count - 1))]
     where = (where[0], probe.getsockname()[1], *where[2:])
     probe.close()
     group: list[socket.socket] = []
     try:
         for _ in range(count):
-            group.append(_bound(family, where, shared=True))
-            group[-1].listen(BACKLOG)
+            group.append(_bound(family, where, kind, shared=True))
     except OSError:
         close(group)
         raise
     return group
 
 
-def _bound(family: int, where: tuple[object, ...], *, shared: bool) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _bound(family: int, where: tuple[object, ...], kind: socket.SocketKind, *, shared: bool) -> socket.socket:
+    """It listens where it can, unless it is the probe of a group to be made."""
+    sock = socket.socket(family, kind)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind is socket.SOCK_STREAM:  # for UDP it would let two servers share a port in silence
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(where)
+        if kind is socket.SOCK_STREAM and (shared or not SPREADS):
+            sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise
     return sock
 
 
-def join(family: int, where: tuple[object, ...]) -> socket.socket:
+def join(
+    family: int, where: tuple[object, ...], kind: socket.SocketKind = socket.SOCK_STREAM
+) -> socket.socket:
     """One more socket of a group that was there before. where: `getsockname` of one of them. OSError."""
-    sock = _bound(family, where, shared=True)
-    sock.listen(BACKLOG)
-    return sock
+    return _bound(family, where, kind, shared=True)
 
 
 def listening_at(sock: socket.socket) -> ListenAddress:

@@ -1,6 +1,6 @@
 """One worker process, from its start to its end, as the supervisor sees it.
 
-Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`), not a fork: a forked event loop
+Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`, or the DNS server's), not a fork: a forked event loop
 shares its selector with its parent, forked threads are gone while their locks stay held, and memory that is shared after
 a fork is copied soon anyway, since Python writes a count into every object that it reads. A start costs half a second
 of one core instead. What is shared is passed by descriptor: listening sockets and one end of a `Line`.
@@ -26,6 +26,8 @@ from edge.server.orders import Applied, Drained, Failed, Order, Ready, Start
 
 SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1))
 
+EDGE_WORKER = "edge.server.worker_main"
+
 END_SECONDS = 5.0
 """How long a process may live on after its line has ended, before it is killed."""
 
@@ -41,8 +43,13 @@ class WorkerProcess:
         self.detail: str | None = None
 
     @classmethod
-    async def spawn(cls, start: Start, sockets: Sequence[socket.socket], *, since: float) -> WorkerProcess:
-        """Start one. sockets: it inherits them; `start.listen` is filled in. since: monotonic seconds now."""
+    async def spawn(
+        cls, start: Start, sockets: Sequence[socket.socket], *, since: float, program: str = EDGE_WORKER
+    ) -> WorkerProcess:
+        """Start one. sockets: it inherits them; `start.listen` is filled in. since: monotonic seconds now.
+
+        program: the module that is run.
+        """
         ours, its = socket.socketpair()
         with its:
             listen = tuple(sock.fileno() for sock in sockets)
@@ -52,7 +59,7 @@ class WorkerProcess:
                     sys.executable,
                     "-P",
                     "-m",
-                    "edge.server.worker_main",
+                    program,
                     str(its.fileno()),
                     f"{start.index + 1}/{start.count}",
                     stdin=asyncio.subprocess.DEVNULL,

@@ -75,3 +75,15 @@ async def test_an_address_of_ipv6_is_of_ipv6_only():
     assert group[0].getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
     assert str(sockets.listening_at(group[0])).startswith("[::1]:")
     sockets.close(group)
+
+
+async def test_a_udp_address_in_use_is_refused_and_a_group_spreads():
+    (one,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1, kind=socket.SOCK_DGRAM)
+    where = sockets.listening_at(one[0])
+    with pytest.raises(EdgeError, match="in use"):
+        await sockets.bind(where, 1, patience=0.0, kind=socket.SOCK_DGRAM)
+    sockets.close(one)
+    first, second = await sockets.bind(where, 2, kind=socket.SOCK_DGRAM)
+    joined = sockets.join(socket.AF_INET, first[0].getsockname(), socket.SOCK_DGRAM)
+    assert sockets.listening_at(joined) == sockets.listening_at(second[0]) == where
+    sockets.close([*first, *second, joined])
