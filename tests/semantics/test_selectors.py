@@ -163,7 +163,7 @@ def same_thing(url: Url) -> tuple[str, int, str]:
 
 
 @given(one=urls, other=urls, alike=st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_purge_of_a_url_hits_exactly_what_a_get_of_it_has_stored(one: Url, other: Url, alike: bool):
     if alike:
         other = (*other[:3], one[3])
@@ -182,7 +182,7 @@ def test_a_purge_of_a_url_hits_exactly_what_a_get_of_it_has_stored(one: Url, oth
 
 
 @given(text=st.text(max_size=30) | st.lists(pieces, max_size=6).map("".join), url=urls)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_reading_a_url_raises_nothing_else(text: str, url: Url):
     scheme, host, port, _ = url
     for whole in (text, f"{scheme}://{host}{port}/{text}", f"{scheme}://{text}/"):
@@ -288,7 +288,7 @@ paths = st.text("ab/", max_size=10).map(lambda rest: "/" + rest)
 
 
 @given(prefix=paths.filter(lambda path: path != "/"), path=paths)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_prefix_names_what_is_it_or_is_below_it(prefix: str, path: str):
     below = prefix if prefix.endswith("/") else prefix + "/"
     found = read_prefix("h.example" + prefix)
