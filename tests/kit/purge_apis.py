@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from edge.bus.faults import BusLost
 from edge.fleet.presence import Presence
@@ -118,7 +119,7 @@ class ApiNode:
         url = (self.private if base is None else base) + message.target.decode()
         async with self.session.request(
             message.method.decode(),
-            url,
+            URL(url, encoded=True),
             data=message.body or None,
             headers=[(name.decode(), value.decode("latin-1")) for name, value in message.fields],
             **more,
