@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.store.contents import KEYS, ROWS
-from edge.store.disk import DiskTier
+from edge.store.disk import NO_VARY, DiskRecord, DiskTier
+from edge.store.disk_limits import DiskLimits
 from edge.store.memory import MemoryTier
 from edge.store.store import Store
 from tests.kit.disk import MB, SMALL, primary
@@ -20,7 +22,6 @@ from tests.kit.stores import (
     freshened,
     ids,
     put,
-    reading_held_up,
     store_room,
     version_of,
     writing_held_up,
@@ -28,6 +29,20 @@ from tests.kit.stores import (
 )
 
 KEY = primary(1)
+
+
+class SlowlyRead(DiskTier):
+    """What was read is given out only when the test says so."""
+
+    def __init__(self, directory: Path, ceiling_bytes: int, *, limits: DiskLimits) -> None:
+        super().__init__(directory, ceiling_bytes, limits=limits)
+        self.has_read, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, primary: bytes, variant: bytes = NO_VARY) -> DiskRecord | None:
+        record = super().read(primary, variant)
+        self.has_read.set()
+        self.go_on.wait(10)
+        return record
 
 
 def is_even(key: bytes) -> bool:
@@ -122,14 +137,17 @@ async def test_a_row_whose_new_head_waits_stays_with_it(tmp_path: Path):
         assert ids(await store.load(KEY)) == [stored.body_id]
 
 
-async def test_a_look_up_under_way_brings_nothing_back(tmp_path: Path):
-    async with store_room(tmp_path).store() as store:
-        put(store)
-        await forgotten_by_memory(store)
-        rows = await store.contents.look([KEY])
-        with reading_held_up(store):
-            loading = asyncio.ensure_future(store.load(KEY))
-            await asyncio.sleep(0)
-            assert await store.contents.drop_rows(rows) == rows
-        assert await loading == []
-        assert list(store.memory) == []
+async def test_a_look_up_that_has_read_what_is_dropped_meanwhile_does_not_bring_it_back(tmp_path: Path):
+    disk = SlowlyRead(tmp_path, 4 * MB, limits=SMALL)
+    store = Store(MemoryTier(MB), disk, measures=Measures(), write_behind_bytes=MB)
+    await store.open()
+    put(store)
+    await forgotten_by_memory(store)
+    rows = await store.contents.look([KEY])
+    loading = asyncio.ensure_future(store.load(KEY))
+    await asyncio.to_thread(disk.has_read.wait, 10)
+    assert await store.contents.drop_rows(rows) == rows
+    disk.go_on.set()
+    assert await loading == []
+    assert list(store.memory) == []
+    await store.aclose()
