@@ -70,6 +70,37 @@ def run(
 
 
 @app.command()
+def dns(
+    *,
+    config: Annotated[Path, typer.Option(help="Network file (TOML).", metavar="FILE")],
+    listen: Annotated[
+        str | None, typer.Option(help="Where queries come in, HOST:PORT (default: dns.listen of the file).")
+    ] = None,
+    admin: Admin = None,
+    data_dir: Annotated[
+        str | None, typer.Option(help="Copies of databases (default: var/perigee-dns).")
+    ] = None,
+    workers: Workers = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
+) -> None:
+    """Run the authoritative DNS server of a network."""
+    from tools.dns import run as work
+
+    raise typer.Exit(
+        work(
+            config,
+            listen=listen,
+            admin=admin,
+            data_dir=data_dir,
+            workers=workers,
+            log_level=log_level,
+            log_format=log_format,
+        )
+    )
+
+
+@app.command()
 def demo(
     *,
     origin: Annotated[

@@ -74,7 +74,7 @@ class Responder:
     ) -> None:
         self._clock = clock
         self._measures = measures
-        self._record = record
+        self.record = record
         self._is_exempt = is_exempt
         self._verified: dict[bytes, float] = {}
         self._now = clock.mono()
@@ -125,8 +125,8 @@ class Responder:
             if verdict is not Verdict.SEND and query[-24:] + source not in self._verified:
                 return self._limited(query, source, verdict)
             ready.counted.value += 1
-            if self._record is not None and ready.reply.pop:
-                self._record(Recorded(source, query, ready.reply, by_tcp=False))
+            if self.record is not None and ready.reply.pop:
+                self.record(Recorded(source, query, ready.reply, by_tcp=False))
             return made
         except Exception:  # noqa: BLE001  # one odd query must not end the server
             return self._failure(query)
@@ -139,8 +139,8 @@ class Responder:
                 return self._strict(query, source, by_tcp=True)
             made, ready = found
             ready.counted.value += 1
-            if self._record is not None and ready.reply.pop:
-                self._record(Recorded(source, query, ready.reply, by_tcp=True))
+            if self.record is not None and ready.reply.pop:
+                self.record(Recorded(source, query, ready.reply, by_tcp=True))
             return made
         except Exception:  # noqa: BLE001  # one odd query must not end the server
             return self._failure(query)
@@ -165,8 +165,8 @@ class Responder:
                 return self._short(parsed, cookie, verdict)
         self._measures.strict.value += 1
         self._cell_of(reply).value += 1
-        if self._record is not None and reply.pop:
-            self._record(Recorded(source, query, reply, by_tcp))
+        if self.record is not None and reply.pop:
+            self.record(Recorded(source, query, reply, by_tcp))
         return self._rendered(parsed, found, cookie, limit=TCP_LIMIT if by_tcp else self._limit(edns))
 
     def _found(self, parsed: Question, source: bytes) -> Answer:

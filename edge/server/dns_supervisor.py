@@ -1,0 +1,252 @@
+"""The first process of a DNS server: it holds what outlives workers, and answers no query itself.
+
+Owns: `DnsSupervisor`: the order of a start and of an end, what the signals mean, reloads, the admin address. Rules: those of
+edge.server.supervisor, with the same keepers: a worker that dies is replaced while its sockets stay open, SIGHUP reads the
+settings anew (and so does a change of the file, once it has come to rest), settings reach a worker only after they were read
+here without a fault, SIGTERM ends it: what has come is answered, and nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.clock import SystemClock
+from edge.errors import ConfigFault, EdgeError
+from edge.geo.dns.cookies import SECRET_BYTES
+from edge.measures import Measures
+from edge.server import sockets
+from edge.server.admin import Admin, State
+from edge.server.dns_command import DnsCommand, keep_content
+from edge.server.keeper import Keeper, Outcome
+from edge.server.orders import Order, Reload, Reopen, Start
+from edge.server.run_dir import admin_socket_of, claim, contents_of
+from edge.server.supervisor import cores, raise_file_limit
+from edge.server.totals import Totals
+from edge.server.watchdog import Watchdog
+from edge.settings.network import Network
+from edge.settings.node import ListenAddress
+from edge.settings.reload import Stamps, stamps
+from edge.tasks import TaskOwner
+
+PROGRAM = "edge.server.dns_worker_main"
+
+END_SECONDS = 5.0
+"""How long a worker may take to end."""
+
+LOOK_SECONDS = 1.0
+"""How often the network file is looked at."""
+
+RECEIVE_BYTES = 1 << 20
+"""Of queries that wait in a UDP socket while its worker is busy or being replaced: a few thousand. The kernel caps it."""
+
+_log = logging.getLogger("perigee.dns")
+
+
+class DnsSupervisor:
+    """announce: told one line when all workers answer."""
+
+    def __init__(self, command: DnsCommand, *, announce: Callable[[str], None]) -> None:
+        self._command = command
+        self._announce = announce
+        self._clock = SystemClock()
+        self._measures = Measures()
+        self._totals = Totals()
+        self._secret = secrets.token_bytes(SECRET_BYTES).hex()
+        self._keepers: list[Keeper] = []
+        self._stopped = asyncio.Event()
+        self._hung_up = asyncio.Event()
+        self._complaint: str | None = None
+        self._file = Path(command.config)
+
+    async def run(self) -> int:
+        """Until a signal ends it. 0 = every worker ended as it should. Raises EdgeError when it cannot start."""
+        raise_file_limit()
+        content = await asyncio.to_thread(self._command.content)
+        network = await asyncio.to_thread(self._command.network, content)
+        folder = Path(self._command.data_dir)
+        try:
+            await asyncio.to_thread((folder / "geo").mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigFault(
+                f"--data-dir {folder}: {error.strerror or error}; name a folder that can be written"
+            ) from None
+        async with claim(folder) as run_dir, TaskOwner("dns supervisor") as tasks:
+            self._run_dir = run_dir
+            await asyncio.to_thread(keep_content, content, contents_of(run_dir))
+            self._measures.settings_loaded.value = self._clock.now()
+            self._seen = await asyncio.to_thread(stamps, (self._file,))
+            admin = Admin(
+                self._state,
+                lambda index: admin_socket_of(run_dir, index),
+                self._measures.registry.snapshot,
+                self._totals,
+            )
+            with self._signals():
+                try:
+                    where = await self._open(network, admin)
+                    lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
+                    tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
+                    try:
+                        return await self._live(tasks, lives, where)
+                    finally:
+                        await self._kill(lives)
+                finally:
+                    await admin.aclose()
+
+    async def _open(self, network: Network, admin: Admin) -> str:
+        """Bind everything, make the keepers; in words, where it is."""
+        dns = network.dns
+        count = dns.workers or cores()
+        groups: list[list[socket.socket]] = [[] for _ in range(count)]
+        admin_at = "off"
+        try:
+            for address in dns.listen:
+                for group, more in zip(groups, await _bound(address, count), strict=True):
+                    group += more
+            if dns.admin is not None:
+                for_admin = (await sockets.bind(dns.admin, 1))[0]
+                admin_at = f"http://{sockets.listening_at(for_admin[0])}"
+                await admin.start(for_admin)
+        except EdgeError:
+            for group in groups:
+                sockets.close(group)
+            raise
+        self._keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
+        places = ", ".join(
+            str(sockets.listening_at(sock)) for sock in groups[0] if sock.type is socket.SOCK_DGRAM
+        )
+        workers = "1 worker" if count == 1 else f"{count} workers"
+        zones = ", ".join(zone.origin.decode("ascii") for zone in dns.zones)
+        return f"answering for {zones} at {places} (UDP and TCP) with {workers}; admin {admin_at}"
+
+    def _keeper(self, index: int, count: int, held: list[socket.socket]) -> Keeper:
+        said = {**self._command.as_json(), "secret": self._secret}
+        start = Start(index, count, str(self._run_dir), (), said)
+        return Keeper(
+            index,
+            lambda: start,
+            held,
+            clock=self._clock,
+            restarts=self._measures.worker_restarts,
+            on_end=self._totals.ended,
+            program=PROGRAM,
+        )
+
+    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
+        stop = tasks.spawn(self._stopped.wait(), name="stop")
+        serving = tasks.spawn(self._all_serve(), name="start")
+        await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
+        if not stop.done() and serving.done():
+            self._announce(where)
+            tasks.spawn(self._reload_for_ever(), name="reload")
+            await asyncio.wait((stop, *lives), return_when=asyncio.FIRST_COMPLETED)
+        if not stop.done():
+            ends = [life.result() for life in lives if life.done()]
+            raise EdgeError(next(end.why for end in ends if end.why is not None))
+        await self._kill(lives)
+        return 0 if all(life.exception() is None and life.result().clean for life in lives) else 1
+
+    async def _all_serve(self) -> None:
+        for keeper in self._keepers:
+            await keeper.served.wait()
+
+    async def _kill(self, lives: list[asyncio.Task[Outcome]]) -> None:
+        """End them: by asking, and if that does not help, by force."""
+        for keeper in self._keepers:
+            keeper.end()
+        await asyncio.wait(lives, timeout=END_SECONDS)
+        for keeper in self._keepers:
+            keeper.kill()
+        await asyncio.wait(lives)
+
+    async def _reload_for_ever(self) -> None:
+        fresh: Stamps | None = None
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._hung_up.wait()
+            except TimeoutError:
+                pass
+            asked = self._hung_up.is_set()
+            self._hung_up.clear()
+            now = await asyncio.to_thread(stamps, (self._file,))
+            if asked or (now != self._seen and now == fresh):
+                self._seen, fresh = now, None
+                await self._reload()
+            else:
+                fresh = now if now != self._seen else None
+
+    async def _reload(self) -> None:
+        try:
+            content = await asyncio.to_thread(self._command.content)
+            await asyncio.to_thread(self._command.network, content)
+        except ConfigFault as fault:
+            self._complaint = f"older settings are in force: {fault.detail.splitlines()[0]}"
+            self._measures.reloads.of("refused").value += 1
+            _log.error("settings refused; the old ones stay in force", extra={"problem": fault.detail})
+            return
+        await asyncio.to_thread(keep_content, content, contents_of(self._run_dir))
+        self._complaint = None
+        self._measures.reloads.of("taken").value += 1
+        self._measures.settings_loaded.value = self._clock.now()
+        _log.info("settings taken")
+        self._tell(Reload())
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self._stopped.set,
+            signal.SIGINT: self._stopped.set,
+            signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: lambda: self._tell(Reopen()),
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+
+    def _hang_up(self) -> None:
+        self._hung_up.set()
+        self._tell(Reopen())
+
+    def _tell(self, order: Order) -> None:
+        for keeper in self._keepers:
+            keeper.send(order)
+
+    def _state(self) -> State:
+        return State(
+            workers=[keeper.seen() for keeper in self._keepers],
+            draining=self._stopped.is_set(),
+            complaint=self._complaint,
+            loaded=float(self._measures.settings_loaded.value),
+        )
+
+
+async def _bound(address: ListenAddress, count: int) -> list[list[socket.socket]]:
+    """For each worker the UDP and TCP sockets of an address, on one port also where it was left to the system."""
+    groups = await sockets.bind(address, count)
+    try:
+        for sock in tuple(groups[0]):
+            where = sockets.listening_at(sock)
+            for group, more in zip(
+                groups, await sockets.bind(where, count, kind=socket.SOCK_DGRAM), strict=True
+            ):
+                for each in more:
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+                group += more
+    except EdgeError:
+        for group in groups:
+            sockets.close(group)
+        raise
+    return groups
