@@ -32,7 +32,8 @@ REACH_SECONDS = 0.25
 """How long a request from a tier that is ahead of us waits for us to catch up; a gap is filled in 0.3 to 40 ms."""
 
 _NO_VARY = VaryRules()
-_UNKNOWN = Doubt(Because.PURGE_UNKNOWN)
+_UNKNOWN = Doubt(Because.PURGE_UNKNOWN, may_stand_in=False)
+"""It may be what a purge named that has been retired since: not even an error is answered with it."""
 _LOST = {
     OnLogLoss.REVALIDATE: Doubt(Because.PURGE_LOG_LOST),
     OnLogLoss.SERVE: Doubt(Because.PURGE_LOG_LOST, is_served=True),
@@ -151,7 +152,7 @@ class Fence:
 
         is_new: it comes from the origin just now, so that a silent log is nothing against it.
         """
-        table, lost = self.table, None if is_new else self.lost(rules.purge)
+        table, lost, now = self.table, None if is_new else self.lost(rules.purge), self._clock.now()
         candidates: list[StoredResponse] = []
         purged, softened, doubts = False, set[bytes](), dict[bytes, Doubt]()
         for stored, clean in found:
@@ -161,7 +162,8 @@ class Fence:
                 continue
             if verdict.standing is Standing.SOFT:
                 softened.add(stored.body_id)
-                candidates.append(soften(stored, verdict.since))
+                # Of the clock of the node that took the order, which may be ahead of ours.
+                candidates.append(soften(stored, min(verdict.since, now)))
             else:
                 candidates.append(stored)
             # Tags and sites are purged by the site's name: under another one nobody can vouch for it.
