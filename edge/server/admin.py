@@ -32,6 +32,16 @@ MAX_BODY_BYTES = 4096
 SUPERVISORS_OWN = ("perigee_workers", "perigee_worker_restarts_total", "perigee_reloads_total")
 """What a worker knows nothing of."""
 
+OF_ALL = (
+    "perigee_bus_",
+    "perigee_fleet_",
+    "perigee_key",
+    "perigee_presences_",
+    "perigee_purge",
+    "perigee_signatures_",
+)
+"""How the names begin of what the supervisor counts as workers do: it reads the purge log, and takes purges."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -42,6 +52,8 @@ class State:
     complaint: str | None
     loaded: float
     """Unix seconds at which the settings in force were read."""
+    purges: Mapping[str, object] | None = None
+    """Of the purge log, as all processes together know it; None = there is none."""
 
 
 def perigee_version() -> str:
@@ -53,7 +65,9 @@ def perigee_version() -> str:
 
 
 class Admin:
-    """state: what is known now. socket_of: where a worker answers. own: the supervisor's snapshot."""
+    """state: what is known now. socket_of: where a worker answers. own: the supervisor's snapshot. routes: more of them, which
+    read and bound what they are sent themselves.
+    """
 
     def __init__(
         self,
@@ -61,8 +75,10 @@ class Admin:
         socket_of: Callable[[int], Path],
         own: Callable[[], Snapshot],
         totals: Totals,
+        routes: Sequence[web.RouteDef] = (),
     ) -> None:
         self._state = state
+        self._routes = routes
         self._socket_of = socket_of
         self._own = own
         self._totals = totals
@@ -80,10 +96,16 @@ class Admin:
                 web.get("/workers", self.workers),
                 web.get("/version", self.version),
                 web.get("/explain", self.explain),
+                *self._routes,
             ]
         )
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=15.0
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            keepalive_timeout=15.0,
+            auto_decompress=False,
         )
         await self._runner.setup()
         for sock in sockets:
@@ -107,13 +129,20 @@ class Admin:
         return _json({"workers": [asdict(seen) for seen in self._state().workers]})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """200 when every worker serves, else 503; the details in either case."""
+        """200 when every worker serves, and has read all of the purge log that there was; else 503. Details in either case."""
         state = self._state()
         answers = await self._ask("/readyz", [seen.index for seen in state.workers if seen.served])
         told = [_readiness(seen, answers.get(seen.index)) for seen in state.workers]
         ready = bool(told) and not state.draining and all(each["ready"] for each in told)
+        ready = ready and (state.purges is None or bool(state.purges["caught_up"]))
         settings = {"loaded": state.loaded, "complaint": state.complaint}
-        body = {"ready": ready, "draining": state.draining, "settings": settings, "workers": told}
+        body = {
+            "ready": ready,
+            "draining": state.draining,
+            "settings": settings,
+            "purge_log": state.purges,
+            "workers": told,
+        }
         return _json(body, 200 if ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -123,7 +152,11 @@ class Admin:
         for snapshot in answers.values():
             for name in SUPERVISORS_OWN:
                 snapshot.pop(name, None)
-        own = {name: family for name, family in self._own().items() if name in SUPERVISORS_OWN}
+        own = {
+            name: family
+            for name, family in self._own().items()
+            if name in SUPERVISORS_OWN or name.startswith(OF_ALL)
+        }
         own["perigee_workers"]["cells"][0]["value"] = len(answers)
         page = exposition(self._totals.together(answers, own))
         return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})

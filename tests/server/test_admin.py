@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,11 +30,12 @@ class Node:
         self.seen = [Seen(index, 100 + index, 1.0, 0, served=True) for index in range(2)]
         self.draining = False
         self.complaint: str | None = None
+        self.purges: dict[str, object] | None = None
         self.own = Measures()
         self.paths = [tmp_path / f"{index}.sock" for index in range(2)]
 
     def state(self) -> State:
-        return State(self.seen, self.draining, self.complaint, 1_795_514_656.0)
+        return State(self.seen, self.draining, self.complaint, 1_795_514_656.0, self.purges)
 
     async def get(self, target: str) -> tuple[int, str]:
         async with self.session.get(self.url + target) as answer:
@@ -45,6 +47,10 @@ class Node:
             return said
 
 
+async def echoed(request: web.Request) -> web.Response:
+    return web.Response(body=await request.content.read())
+
+
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     (group,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1)
@@ -54,7 +60,13 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
         for worker, path in zip(node.workers, node.paths, strict=True):
             app = worker_app(worker, worker.measures.registry.snapshot, worker.explain, worker.count)
             stack.push_async_callback((await serve(app, path)).cleanup)
-        admin = Admin(node.state, lambda index: node.paths[index], node.own.registry.snapshot, Totals())
+        admin = Admin(
+            node.state,
+            lambda index: node.paths[index],
+            node.own.registry.snapshot,
+            Totals(),
+            [web.post("/v1/{tail:.*}", echoed)],
+        )
         await admin.start(group)
         stack.push_async_callback(admin.aclose)
         yield node
@@ -110,6 +122,31 @@ async def test_draining_is_unready_and_bad_files_alone_are_not(node: Node):
     assert "edge.toml:3: wrong" in said
     node.draining = True
     assert (await node.get("/readyz"))[0] == 503
+
+
+async def test_a_node_that_has_not_read_the_purge_log_is_not_ready(node: Node):
+    node.purges = {"caught_up": False, "applied": 0}
+    status, said = await node.get("/readyz")
+    assert (status, json.loads(said)["purge_log"]) == (503, {"caught_up": False, "applied": 0})
+    node.purges = {"caught_up": True}
+    assert (await node.get("/readyz"))[0] == 200
+
+
+async def test_what_the_supervisor_counts_as_workers_do_is_in_the_sum(node: Node):
+    for measures in (*(worker.measures for worker in node.workers), node.own):
+        measures.purge_orders_applied.value = 2
+        measures.connections.value = 2
+    node.own.fleet_nodes.of("live").value = 5
+    _, page = await node.get("/metrics")
+    assert "perigee_purge_orders_applied_total 6.0" in page
+    assert 'perigee_fleet_nodes{state="live"} 5.0' in page
+    assert "perigee_connections_total 4.0" in page, "the supervisor has no clients"
+
+
+async def test_what_is_served_beside_gets_its_bytes_as_they_were_sent(node: Node):
+    coded = {"Content-Encoding": "gzip"}
+    async with node.session.post(node.url + "/v1/purges", data=b"not gzip", headers=coded) as answer:
+        assert await answer.read() == b"not gzip"
 
 
 async def test_no_worker_is_not_ready(node: Node):
