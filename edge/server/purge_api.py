@@ -19,6 +19,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any, Protocol, assert_never
 
 from aiohttp import ClientError, web
@@ -68,6 +69,20 @@ PATHS = (
     "/client/v4/zones/{tail:.*}",
 )
 
+_SILENT = logging.Logger("aiohttp", logging.CRITICAL)  # noqa: LOG001  # else whoever sends nonsense writes tracebacks
+
+SERVER_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "access_log": None,
+        "auto_decompress": False,  # a body is bounded as it came, and one that is coded is refused
+        "handle_signals": False,
+        "logger": _SILENT,
+        "max_line_size": 16 * 1024,  # POST /purge/URL has a URL of 8 KiB in it
+        "shutdown_timeout": 1.0,
+    }
+)
+"""Of whatever server these routes are mounted on. What is no HTTP at all is answered by aiohttp, with 400 and a text."""
+
 _log = logging.getLogger("perigee.purge")
 
 
@@ -116,21 +131,14 @@ class PurgeApi:
     # --- where it is -----------------------------------------------------------------------------------------------
 
     def routes(self) -> list[web.RouteDef]:
-        """For the admin address: its app and runner are the admin's. The runner must not decompress (`auto_decompress`)."""
+        """For the admin address, whose server needs SERVER_OPTIONS."""
         return [web.route("*", path, self._private) for path in PATHS]
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve `purge.listen` on listening sockets, which belong to the server from now on."""
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", self._public)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=1.0,
-            keepalive_timeout=30.0,
-            auto_decompress=False,
-        )
+        self._runner = web.AppRunner(app, keepalive_timeout=30.0, **SERVER_OPTIONS)
         await self._runner.setup()
         for sock in sockets:
             await web.SockSite(self._runner, sock).start()

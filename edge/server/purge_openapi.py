@@ -59,9 +59,10 @@ def openapi() -> Schema:
 
 
 _SIGNATURE: Schema = {
-    "type": "http",
-    "scheme": "signature",
-    "description": 'RFC 9421 over "@method" "@target-uri", and with a body "content-digest" "content-type", and whichever of '
+    "type": "apiKey",
+    "in": "header",
+    "name": "Signature",
+    "description": 'With Signature-Input: RFC 9421 over "@method" "@target-uri", and with a body "content-digest" "content-type", and whichever of '
     "Idempotency-Key, Surrogate-Key and Fastly-Soft-Purge are sent; created, nonce, keyid, tag=cdn-purge. On the admin "
     "address reading needs none.",
 }

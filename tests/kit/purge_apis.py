@@ -25,7 +25,7 @@ from edge.purge.signing.message import Message
 from edge.purge.signing.sign import SigningKey, request_to
 from edge.semantics.message import Fields, Line
 from edge.server import sockets
-from edge.server.purge_api import PurgeApi
+from edge.server.purge_api import SERVER_OPTIONS, PurgeApi
 from edge.settings.node import ListenAddress
 from tests.kit.clock import ManualClock
 from tests.kit.desks import ALL, HISTORY, Office, OneDesk
@@ -190,7 +190,7 @@ async def purge_api(office: Office | None = None, *, body_seconds: float = 5.0) 
         stack.push_async_callback(api.aclose)
         app = web.Application()
         app.add_routes(api.routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
+        runner = web.AppRunner(app, **SERVER_OPTIONS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, private[0]).start()

@@ -345,6 +345,14 @@ async def test_one_host_that_can_be_read_is_needed(node: ApiNode, hosts: bytes):
     assert answer.status == 400
 
 
+async def test_what_is_no_http_is_400_and_leaves_nothing_in_the_log(
+    node: ApiNode, caplog: pytest.LogCaptureFixture
+):
+    answer = await raw(node, b"POST /v1/purges HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+    assert answer.status == 400
+    assert caplog.text == ""
+
+
 async def test_a_fault_of_ours_is_500_and_says_nothing_of_itself(
     node: ApiNode, caplog: pytest.LogCaptureFixture
 ):
