@@ -222,7 +222,13 @@ class Worker:
         )
         if self.log is not None:
             self.log.follower.on_order(lambda order, _position: self.sweep.applied(order))
+            self._tasks.spawn(self._sweep_once_caught_up(self.log), name="first sweep")
         self._tasks.spawn(self.sweep.run(), name="sweep")
+
+    async def _sweep_once_caught_up(self, purges: WorkerLog) -> None:
+        """What was purged while we were away, or in a pass that a restart cut short, is there still."""
+        await purges.follower.caught_up.wait()
+        self.sweep.look_everywhere()
 
     def _fill_window(self) -> int:
         """Without a disk, what is to be kept in memory must be whole there while it comes in."""
@@ -362,6 +368,7 @@ class Worker:
         self._pool.apply(settings.limits)
         self.store.min_hits = settings.disk.min_hits
         self._origins.clear()
+        self.sweep.look_everywhere()
         for listener in self._listeners:
             listener.limits = settings.limits
         for listener in self._listeners[:-1]:
