@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from edge.settings.field_kinds import FieldLines
 from edge.settings.places import line_of, locate
 from edge.settings.problems import Path, Problem, Refused, SettingsFault, dotted, shown
 from edge.settings.schema import Schema, Setting
@@ -140,7 +141,7 @@ def _read(
     path = (*base, *setting.steps)
     if setting.secret and isinstance(value, dict | list):
         missing: list[tuple[Path, str]] = []
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(setting.kind, FieldLines):
             value = {name: _substituted(inner, (name,), env, missing) for name, inner in value.items()}
         else:
             value = _substituted(value, (), env, missing)

@@ -140,7 +140,7 @@ NATS = (
         "nats.token",
         Or("none", None, Text("a token")),
         "nats.token",
-        "A token that says who we are to the servers.",
+        'A token that says who we are to the servers, or { env = "NAME" }.',
         restart=True,
         secret=True,
     ),

@@ -10,6 +10,7 @@ from edge.semantics.message import Line
 from edge.settings.document import MAX_FILE_BYTES, MAX_LINE_BYTES, names_at_top, parse, read_table
 from edge.settings.field_kinds import FieldLines, FieldName
 from edge.settings.kinds import Count, Duration, Kind
+from edge.settings.node_schema import NODE
 from edge.settings.problems import SettingsFault
 from edge.settings.schema import Order, Schema, Setting
 
@@ -144,6 +145,15 @@ def test_a_secret_comes_from_the_environment_where_it_may():
     written = read_table(document, document.table, SCHEMA, env=ENV)
     assert written.problems == []
     assert written.values["deep.er.fields"] == ((b"X-A", b"s3cret"), (b"X-B", b"b"), (b"X-B", b"s3cret"))
+
+
+def test_a_secret_that_is_one_text_comes_from_the_environment_too():
+    document = parse("f", b'[nats]\ntoken = { env = "TOKEN" }')
+    assert read_table(document, document.table, NODE, env=ENV).values == {"nats.token": "s3cret"}
+    problems = read_table(document, document.table, NODE, env={}).problems
+    assert [str(each) for each in problems] == [
+        "f:2: nats.token: the environment has no TOKEN; set it before the start"
+    ]
 
 
 def test_a_table_within_a_document_is_read_where_it_stands():
