@@ -61,13 +61,8 @@ DRY_RUN_SECONDS = 5.0
 ITEMS_IN_A_LIST = 10
 """Things of one purge that a list of purges writes out; the purge by itself has all."""
 
-PATHS = (
-    "/v1/{tail:.*}",
-    "/service/{tail:.*}",
-    "/purge/{tail:.*}",
-    "/zones/{tail:.*}",
-    "/client/v4/zones/{tail:.*}",
-)
+_REST = r"{rest:[\s\S]*}"  # a dot would not match a line end, which is what %0A becomes
+PATHS = tuple(start + _REST for start in ("/v1/", "/service/", "/purge/", "/zones/", "/client/v4/zones/"))
 
 _SILENT = logging.Logger("aiohttp", logging.CRITICAL)  # noqa: LOG001  # else whoever sends nonsense writes tracebacks
 
@@ -137,7 +132,7 @@ class PurgeApi:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve `purge.listen` on listening sockets, which belong to the server from now on."""
         app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self._public)
+        app.router.add_route("*", "/" + _REST, self._public)
         self._runner = web.AppRunner(app, keepalive_timeout=30.0, **SERVER_OPTIONS)
         await self._runner.setup()
         for sock in sockets:
