@@ -45,11 +45,13 @@ async def make_durable(bus: Bus, settings: NatsSettings, clock: Clock, *, within
     """Make or check the stream, then check its servers. ConfigFault when they are not as they have to be; BusFault when
     nobody could say within that many seconds (an election takes up to nine).
     """
+    deadline = clock.mono() + within
+    await bus.connected(within)
     if not is_recent(bus.server_version):
         raise ConfigFault(
             f"nats.url: {bus.server} runs nats-server {bus.server_version}; 2.11 or later is needed"
         )
-    info = await _stream(bus, clock.mono() + within, clock)
+    info = await _stream(bus, deadline, clock)
     problems = list(problems_of(info.get("config", {}), bus.address))
     if problems:
         raise ConfigFault("\n".join(problems))
