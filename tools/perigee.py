@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from edge.errors import ConfigFault, EdgeError
+from tools.geo_app import geo
 
 FAILED = 1
 MISUSED = 2
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Perigee: a CDN that you run.",
 )
+app.add_typer(geo, name="geo")
 
 Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in front of, as http://host:port.")]
 Listen = Annotated[

@@ -159,6 +159,13 @@ class Atlas:
         prefix = max(prefix, SLOT_PREFIX_V6)
         return place * SLOTS + _slot(number >> (128 - prefix), prefix), prefix
 
+    def block_of(self, packed: bytes) -> tuple[int, int]:
+        """(bucket of its first address, prefix_len) of the whole block that is one place, however large."""
+        v4 = len(packed) == 4
+        family, readers = (AF_INET, self._sources_v4) if v4 else (AF_INET6, self._sources_v6)
+        _, prefix = self._place(int.from_bytes(packed), 8 * len(packed), inet_ntop(family, packed), readers)
+        return self.bucket_of(packed)[0], prefix
+
     def _v4(self, packed: bytes) -> tuple[int, int]:
         number = int.from_bytes(packed)
         place, prefix = self._place(number, 32, inet_ntop(AF_INET, packed), self._sources_v4)

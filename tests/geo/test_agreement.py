@@ -18,7 +18,7 @@ from edge.geo.network_view import NetworkView, PopView
 from edge.geo.placement import Subject, place
 from edge.geo.whereabouts import SLOTS
 from edge.settings.network import Pop, RoutedSite
-from tests.kit.mmdb import mmdb_bytes
+from tools.mmdb import mmdb_bytes
 
 CITIES = {
     "fra": (50.11, 8.68),

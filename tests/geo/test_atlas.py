@@ -19,7 +19,7 @@ from edge.geo.overrides import Overrides
 from edge.geo.places import Point
 from edge.geo.whereabouts import NOWHERE, SLOTS, PlaceSource
 from edge.settings.network import PlaceOverride
-from tests.kit.mmdb import mmdb_bytes
+from tools.mmdb import mmdb_bytes
 
 CITY: Mapping[str, Mapping[str, object]] = {
     "192.0.2.0/24": {"country": {"iso_code": "DE"}, "location": {"latitude": 50.11, "longitude": 8.68}},

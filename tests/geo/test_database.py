@@ -21,7 +21,7 @@ from edge.geo.database import (
     open_last_copy,
     stamp_of,
 )
-from tests.kit.mmdb import mmdb_bytes
+from tools.mmdb import mmdb_bytes
 
 MIB = 1024 * 1024
 DE: dict[str, dict[str, object]] = {"192.0.2.0/24": {"country_code": "DE"}}

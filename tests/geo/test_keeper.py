@@ -14,7 +14,7 @@ import pytest
 from edge.geo.atlas import Atlas
 from edge.geo.keeper import AtlasKeeper
 from edge.settings.network import GeoSettings, PlaceOverride
-from tests.kit.mmdb import mmdb_bytes
+from tools.mmdb import mmdb_bytes
 
 DE, FR = (mmdb_bytes({"192.0.2.0/24": {"country_code": country}}) for country in ("DE", "FR"))
 IT = mmdb_bytes({"198.51.100.0/24": {"country_code": "IT"}})

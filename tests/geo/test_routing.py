@@ -18,7 +18,7 @@ from edge.geo.network_view import Health, NetworkView, PopView
 from edge.geo.overrides import Overrides
 from edge.geo.routing import Routing
 from edge.settings.network import PlaceOverride, Pop, RoutedSite
-from tests.kit.mmdb import mmdb_bytes
+from tools.mmdb import mmdb_bytes
 
 RECORDS: Mapping[str, Mapping[str, object]] = {
     "10.0.0.0/8": {"country_code": "DE"},

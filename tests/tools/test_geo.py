@@ -11,8 +11,8 @@ import pytest
 from edge.errors import ConfigFault
 from edge.geo.database import BadDatabase
 from edge.settings.network_file import load_network
-from tests.kit.mmdb import mmdb_bytes
 from tools.geo import WhatIf, explain, lookup, supposed
+from tools.mmdb import mmdb_bytes
 
 NETWORK = """
 [[region]]

@@ -17,8 +17,8 @@ import pytest
 from edge.errors import ConfigFault, UpstreamFault
 from edge.settings.network_file import load_network
 from tests.conformance.packages import find_node
-from tests.kit.mmdb import mmdb_bytes
 from tools.geo_fetch import PACKAGE, Fetch, run
+from tools.mmdb import mmdb_bytes
 
 V4 = mmdb_bytes({"192.0.2.0/24": {"country_code": "DE"}}, ip_version=4)
 V6 = mmdb_bytes({"2001:db8::/32": {"country_code": "FR"}})

@@ -1,4 +1,4 @@
-"""A MaxMind DB file, made in a test: real bytes for a real reader. MaxMind DB 2.0.
+"""Writing a MaxMind DB file: for exports, and for tests, which look into it with the real reader. MaxMind DB 2.0.
 
 Owns: `mmdb_bytes`. Networks may nest: the narrower one counts. In a tree of IPv6, IPv4 stands below ::/96, as readers want it.
 """
