@@ -45,7 +45,7 @@ def test_a_worker_makes_of_it_what_the_supervisor_did(tmp_path: Path):
 )  # fmt: skip
 def test_an_option_that_cannot_be_read_is_named(tmp_path: Path, option: str, said: str, wrong: str):
     with pytest.raises(ConfigFault, match=f"^command line: {wrong}: "):
-        of = replace(command(tmp_path, network()), **{option: said})  # type: ignore[arg-type]  # a name of a field
+        of = replace(command(tmp_path, network()), **{option: said})
         of.network(of.content())
 
 

@@ -19,7 +19,7 @@ from edge.errors import EdgeError
 from edge.geo.network_view import Health, NetworkView
 from edge.server.dns_command import DnsCommand
 from edge.server.dns_worker import DnsWorker
-from edge.settings.network import Network
+from edge.settings.network import Network, PlaceOverride
 from tests.kit.dns_process import network
 from tests.kit.waiting import until
 from tools.mmdb import mmdb_bytes
@@ -107,9 +107,7 @@ async def test_new_overrides_and_another_log_are_taken_without_a_restart(tmp_pat
     said = settings(tmp_path)
     async with running(tmp_path, said) as server:
         await server.told("10.1.2.0")
-        overrides = {
-            ip_network("10.0.0.0/8"): replace(next(iter(said.geo.overrides.values()), None) or _to("nyc"))
-        }
+        overrides = {ip_network("10.0.0.0/8"): PlaceOverride(pop="nyc")}
         other = replace(
             said,
             geo=replace(said.geo, overrides=overrides),
@@ -122,12 +120,6 @@ async def test_new_overrides_and_another_log_are_taken_without_a_restart(tmp_pat
         server.worker.reopen()
     assert (tmp_path / "routing.log").read_text().count("rloc=fra") == 1
     assert (tmp_path / "other.log").read_text().count("rloc=nyc") == 2
-
-
-def _to(pop: str):
-    from edge.settings.network import PlaceOverride
-
-    return PlaceOverride(pop=pop)
 
 
 @pytest.mark.slow
