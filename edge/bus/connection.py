@@ -197,7 +197,8 @@ class Bus:
 
     async def _dial_until_connected(self) -> Client:
         urls = self.address.urls
-        at = secrets.randbelow(len(urls))
+        # Not the one that was just lost: one that froze takes connections, and then says nothing.
+        at = urls.index(self.server) + 1 if self.server in urls else secrets.randbelow(len(urls))
         tries = 0
         pauses = Pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while True:
@@ -241,7 +242,8 @@ class Bus:
 
     async def _is_up(self, client: Client, url: str) -> None:
         self._client, self.server, self.fault, self.is_connected = client, url, "", True
-        self.server_version = str(client.connected_server_version)
+        version = client.connected_server_version
+        self.server_version = f"{version.major}.{version.minor}.{version.patch}"
         self._connections += 1
         if self._connections > 1:
             self._measures.bus_reconnects.value += 1

@@ -5,6 +5,7 @@ A server keeps its ports over restarts, so that who was connected finds it again
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -110,10 +111,16 @@ class NatsServer:
 
         await until(is_up, every=0.005)
 
-    def send(self, number: signal.Signals) -> None:
-        """SIGSTOP freezes it, SIGCONT thaws it."""
+    def freeze(self) -> None:
+        """It answers nobody from now on, and keeps its connections."""
         assert self.process is not None, f"{self.name} does not run"
-        self.process.send_signal(number)
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        assert self.process is not None, f"{self.name} does not run"
+        self.process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         """End it properly."""
