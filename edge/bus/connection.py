@@ -175,7 +175,7 @@ class Bus:
         except (NatsError, OSError):
             if client is self._client:
                 self.fault = f"{self.server} does not answer"
-                self._gone.set()
+                self._give_up()
             return False
         return True
 
@@ -186,14 +186,19 @@ class Bus:
                 try:
                     await self._gone.wait()
                 finally:
-                    self.is_connected = False
-                    self._client = None
-                    self._fail_all(self.fault or "the connection is gone")
+                    self._give_up()
                     await let_go(client)
                 self._errors.of("lost").value += 1
                 _log.warning("connection to the bus lost", extra={"server": self.server, "why": self.fault})
         finally:
             self.is_connected = False
+
+    def _give_up(self) -> None:
+        """Use the connection no more; `_keep` closes it and makes another."""
+        self.is_connected = False
+        self._client = None
+        self._fail_all(self.fault or "the connection is gone")
+        self._gone.set()
 
     async def _dial_until_connected(self) -> Client:
         urls = self.address.urls
@@ -292,7 +297,7 @@ class Bus:
                 self.rtt = await client.rtt(timeout=2)  # once that is answered, the server knows
             except (NatsError, OSError) as error:
                 self.fault = reason_of(error)
-                self._gone.set()  # the next connection has it
+                self._give_up()  # the next connection has it
 
     async def _listen(self, client: Client, subject: str, heard: Heard) -> None:
         async def deliver(message: Msg) -> None:

@@ -92,7 +92,7 @@ class EmbeddedServer:
             try:
                 await asyncio.wait_for(process.wait(), STOP_SECONDS)
             except TimeoutError:
-                _log.error("the nats-server does not end; killed", extra={"process": process.pid})
+                _log.error("the nats-server does not end; killed", extra={"pid": process.pid})
                 process.kill()
                 await process.wait()
         if self._lock >= 0:
@@ -157,7 +157,7 @@ class EmbeddedServer:
         self._since = self._clock.mono()
         os.pwrite(self._lock, f"{process.pid:<10}\n".encode(), 0)
         self.url = await self._until_it_listens(process)
-        _log.info("nats-server started", extra={"process": process.pid, "url": self.url})
+        _log.info("nats-server started", extra={"pid": process.pid, "url": self.url})
 
     async def _until_it_listens(self, process: asyncio.subprocess.Process) -> str:
         """Its URL. EdgeError when it ends, or is not there in time."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edge.bus import attached
 from edge.bus.address import BusAddress
 from tests.kit.waiting import PATIENCE, TookTooLong, until
 
@@ -94,7 +95,7 @@ class NatsServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{self.name}.conf"
         file.write_text(self.configuration(), encoding="utf-8")
-        self.process = subprocess.Popen([PROGRAM, "-c", str(file)], stderr=subprocess.DEVNULL)
+        self.process = started([str(PROGRAM), "-c", str(file)])
         ports = self.folder / f"nats-server_{self.process.pid}.ports"
 
         async def is_up() -> bool:
@@ -192,3 +193,9 @@ class NatsCluster:
 
 def _port(url: str) -> int:
     return int(url.rpartition(":")[2])
+
+
+def started(command: list[str]) -> subprocess.Popen[bytes]:
+    """A program that ends with this process, however that ends."""
+    attach = [sys.executable, "-I", attached.__file__, str(os.getpid())]
+    return subprocess.Popen([*attach, *command], stderr=subprocess.DEVNULL)
