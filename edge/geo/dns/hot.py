@@ -126,27 +126,14 @@ class HotAnswers(Generic[Counted]):
             found = self._unknown(Name(query[HEADER_BYTES : root + 1].lower()), query[root + 1 : end])
             if found is None:
                 return None
-        limit = PLAIN_LIMIT
-        opt = subnet = b""
         if shape & 1:
-            options = query[end + 9 :]
-            if query[end : end + 3] != b"\0\0\x29" or query[end + 5 : end + 7] != b"\0\0" or not options:
+            read = self._edns(query, end, source)
+            if read is None:
                 return None
-            limit = query[end + 3] << 8 | query[end + 4]
-            opt = self._opts[query[end + 7] >> 7]
-            if options == _NO_OPTION:
-                opt += options
-            elif (
-                (self._takes_v4 and options[:10] == _V4_OPTION and len(options) == 13)
-                or (self._takes_v6 and options[:10] == _V6_OPTION and len(options) == 17)
-            ):  # fmt: skip
-                subnet = options[10:]
-                opt += options[:9]
-            elif options[:6] == _COOKIE_OPTION and self._has_cookie(options[6:] + source):
-                opt += options
-            else:
-                return None
-        elif len(query) != end:
+            limit, opt, subnet = read
+        elif len(query) == end:
+            limit, opt, subnet = PLAIN_LIMIT, b"", b""
+        else:
             return None
         scope = b"\0"
         if isinstance(found, Routed):
@@ -167,6 +154,23 @@ class HotAnswers(Generic[Counted]):
         if len(made) > PLAIN_LIMIT and not by_tcp and len(made) > min(limit, self._limit):
             return None
         return made, ready
+
+    def _edns(self, query: bytes, at: int, source: bytes) -> tuple[int, bytes, bytes] | None:
+        """The size that is taken, our OPT record, which lacks the scope and address of a subnet, and that address."""
+        options = query[at + 9 :]
+        if query[at : at + 3] != b"\0\0\x29" or query[at + 5 : at + 7] != b"\0\0" or not options:
+            return None
+        size = query[at + 3] << 8 | query[at + 4]
+        opt = self._opts[query[at + 7] >> 7]
+        if options == _NO_OPTION:
+            return size, opt + options, b""
+        if self._takes_v4 and options[:10] == _V4_OPTION and len(options) == 13:
+            return size, opt + options[:9], options[10:]
+        if self._takes_v6 and options[:10] == _V6_OPTION and len(options) == 17:
+            return size, opt + options[:9], options[10:]
+        if options[:6] == _COOKIE_OPTION and self._has_cookie(options[6:] + source):
+            return size, opt + options, b""
+        return None
 
     def _where(self, network: bytes) -> tuple[int, bytes]:
         """Bucket and scope. network: 3 or 7 octets of a client subnet, 4 or 16 of a resolver's address."""
