@@ -147,6 +147,12 @@ class Measures:
             unit="requests",
             help="Requests that wait for the head of a fill of another request.",
         ).of()
+        self.passports_refused = registry.counter(
+            "perigee_passports_refused_total",
+            unit="requests",
+            help="Requests at tier.listen that no node of this network made, by what was wrong with their passport.",
+            labels=("why",),
+        )
         self.unvouched = registry.counter(
             "perigee_fills_unvouched_total",
             unit="fills",

@@ -1,45 +1,79 @@
 """Where a miss goes next, and what the request looks like there.
 
-Owns: `Tiers`. Two kinds of next tier so far: the site's origin, and - inside one node - the worker that owns the
-key, over a Unix socket. All misses for a key meet at its owner, so that a node asks its origin once however many
-workers it has (promise 4), and only the owner writes the key to the disk they share. A shield tier is one more kind
-of route.
+Owns: `Tiers`. Three kinds of next tier: inside one node, the worker that owns the key, over a Unix socket; another node
+that shields the origin, as `Shields` says; and the site's origin. All misses for a key meet at its owner, so that a node
+asks once however many workers it has (promise 4), and only the owner writes the key to the disk they share.
 
-Between workers the request travels as it was parsed, with two fields of ours: `Perigee-Authority` (scheme, host,
-port) and `Perigee-Hops` (verified addresses, client first), and with the position of the purge log that the answer must
-be clean up to (`Perigee-Need`, added by the fill when it is sent). No client can set them: everything named Perigee-* is
-dropped at parse.
+Between workers and between nodes the request travels as it was parsed, with fields of ours: `Perigee-Authority` (scheme,
+host, port), `Perigee-Hops` (verified addresses, client first), and `Perigee-Need`, the position of the purge log that the
+answer must be clean up to, which the fill adds when it sends; another node is shown a passport for all of that
+(edge.passport). No client can set them: everything named Perigee-* is dropped at parse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange
 from edge.fill.order import NEED, Route
 from edge.fill.upstream import Upstream, UpstreamRequest
+from edge.passport import PASSPORT, issue
 from edge.semantics.forwarding import (
     Network,
     authority_seen_by_client,
     is_trusted,
+    pseudonym,
     request_to_upstream,
     verified_hops,
+    via_line,
 )
-from edge.semantics.message import Authority, Fields, Line, RequestHead
+from edge.semantics.message import Authority, Fields, Line, RequestHead, UnixSeconds
 from edge.semantics.rules import SiteRules
+from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import CONDITIONALS, conditional_fields
-from edge.values import replace
+from edge.values import replace, value
 
 AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
-_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower())
+_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower())
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
 
+class Shields(Protocol):
+    """Which nodes are between us and an origin (origin_shield)."""
+
+    def ways(self, rules: SiteRules, key: bytes, *, from_node: bool) -> Ways:
+        """For one request. from_node: another node asks, so that we are its shield."""
+
+
+@value(frozen=True, slots=True)
+class Ways:
+    """nodes: to be asked in this order. straight: whether the origin may be asked by ourselves after them."""
+
+    nodes: tuple[Upstream, ...] = ()
+    straight: bool = True
+
+
+class NoShields:
+    """Every node asks origins itself."""
+
+    def ways(self, _rules: SiteRules, _key: bytes, *, from_node: bool) -> Ways:
+        """None but the straight one."""
+        return _STRAIGHT
+
+
+_STRAIGHT = Ways()
+_NO_SHIELDS = NoShields()
+
+
 class Tiers:
-    """The routes of one worker. owner_of: index of the worker that owns a key. `trusted` may be replaced at any time."""
+    """The routes of one worker. owner_of: index of the worker that owns a key. `trusted` may be replaced at any time.
+
+    secret: what passports for other nodes are sealed with, None = we have none and ask no node.
+    """
 
     def __init__(
         self,
@@ -51,7 +85,13 @@ class Tiers:
         owner_of: Callable[[bytes], int],
         workers: Sequence[Upstream],
         origin_of: Callable[[SiteRules], Upstream],
+        shields: Shields = _NO_SHIELDS,
+        secret: bytes | None = None,
+        now: Callable[[], float] = float,
     ) -> None:
+        self._shields = shields
+        self._secret = secret
+        self._now = now
         self.cdn_id = cdn_id
         self._name = name
         self.trusted = tuple(trusted)
@@ -91,22 +131,48 @@ class Tiers:
     def routes(
         self, exchange: Exchange, head: RequestHead, rules: SiteRules, key: bytes
     ) -> tuple[Route, ...]:
-        """For a fill: by the key's owner, and straight to the origin should that worker be down."""
-        origin = Route(
-            self._origin_of(rules),
+        """For a fill: by the key's owner, by the shields, and straight to the origin should those be down."""
+        behind = self._behind(
+            exchange,
+            head,
+            rules,
+            key,
             lambda validating: self._to_origin(exchange, head, rules, conditional_fields(validating)),
+            lambda validating: _validating(head, validating),
         )
         worker = self._owner_in_reach(exchange, key)
         if worker is None:
-            return (origin,)
+            return behind
         to_owner = Route(
             worker,
-            lambda validating: self._to_worker(
-                exchange, head, head.fields.without(_PARTS).with_added(*conditional_fields(validating))
-            ),
+            lambda validating: self._to_worker(exchange, head, _validating(head, validating)),
             is_worker=True,
         )
-        return (to_owner, origin)
+        return (to_owner, *behind)
+
+    def _behind(
+        self,
+        exchange: Exchange,
+        head: RequestHead,
+        rules: SiteRules,
+        key: bytes,
+        to_origin: Callable[[tuple[StoredResponse, ...]], UpstreamRequest],
+        fields: Callable[[tuple[StoredResponse, ...]], Fields],
+    ) -> tuple[Route, ...]:
+        """Out of this node: by its shields, and to the origin. fields: of the request to a shield."""
+        ways = self._shields.ways(rules, key, from_node=exchange.tier and not exchange.is_worker)
+        nodes = tuple(
+            Route(
+                node,
+                lambda validating: self._to_node(exchange, head, fields(validating)),
+                is_node=True,
+                seal=self._sealed,
+            )
+            for node in ways.nodes
+        )
+        if nodes and not ways.straight:
+            return nodes
+        return (*nodes, Route(self._origin_of(rules), to_origin))
 
     def straight(
         self, exchange: Exchange, head: RequestHead, rules: SiteRules, key: bytes | None = None
@@ -115,15 +181,21 @@ class Tiers:
 
         key: not None = by its owner, should that be another worker: it may have the answer, or may have to keep it.
         """
-        request = self._to_origin(exchange, head, rules, (), passed_on=True)
-        origin = Route(self._origin_of(rules), lambda _: request)
+        behind = self._behind(
+            exchange,
+            head,
+            rules,
+            b"" if key is None else key,
+            lambda _: self._to_origin(exchange, head, rules, (), passed_on=True),
+            lambda _: head.fields,
+        )
         worker = None if key is None else self._owner_in_reach(exchange, key)
         if worker is None:
-            return (origin,)
+            return behind
         to_owner = self._to_worker(exchange, head, head.fields)
         if head.method not in (GET, HEAD):
             to_owner = replace(to_owner, framing=exchange.request.framing)
-        return (Route(worker, lambda _: to_owner, is_worker=True), origin)
+        return (Route(worker, lambda _: to_owner, is_worker=True), *behind)
 
     def is_anothers(self, exchange: Exchange, key: bytes) -> bool:
         """True when another worker of this node owns the key, and it was not that one who asked."""
@@ -167,6 +239,33 @@ class Tiers:
         hops = ", ".join(self._hops(exchange)).encode("latin-1", "replace")
         fields = fields.with_added((AUTHORITY, said), (HOPS, hops))
         return UpstreamRequest(head.method, head.target, authority.render(), fields)
+
+    def _to_node(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
+        """As to a worker, through the network: it may come back to us, and a body comes along."""
+        fields = fields.with_added(via_line(self._name, head.minor), (b"CDN-Loop", pseudonym(self.cdn_id)))
+        request = self._to_worker(exchange, head, fields)
+        if head.method in (GET, HEAD):
+            return request
+        return replace(request, framing=exchange.request.framing)
+
+    def _sealed(self, request: UpstreamRequest) -> UpstreamRequest:
+        """With a passport: the last that is done to it before it is sent."""
+        assert self._secret is not None, "a way to another node without a secret"
+        shown = issue(
+            self._name,
+            UnixSeconds(self._now()),
+            self._secret,
+            method=request.method,
+            authority=request.host,
+            target=request.target,
+            fields=request.fields,
+        )
+        return replace(request, fields=request.fields.with_added((PASSPORT, shown)))
+
+
+def _validating(head: RequestHead, validating: tuple[StoredResponse, ...]) -> Fields:
+    """The fields of a fill's request: our conditionals in the place of the client's, and the whole of it."""
+    return head.fields.without(_PARTS).with_added(*conditional_fields(validating))
 
 
 def _authority(fields: Fields) -> Authority:

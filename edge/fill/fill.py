@@ -47,6 +47,8 @@ from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
 """Faults after which the next route may have the request."""
+_TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
+"""One of ours that hangs or ends is as good as gone."""
 _REASONS = {because.value.encode(): because for because in Because}
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
 """Reasons not to store that lie in who asked: the others can still share, so the key is not remembered for them."""
@@ -153,9 +155,7 @@ class Fill:
                 return await self._send(route, validating), route
             except UpstreamFault as fault:
                 # One of ours that ended while we waited answered nothing; what is safe may be asked again elsewhere.
-                is_gone = (
-                    route.is_tier and order.body is None and fault.proxy_status == "connection_terminated"
-                )
+                is_gone = route.is_tier and order.body is None and fault.proxy_status in _TIER_GONE
                 if fault.proxy_status not in NOTHING_SENT and not (
                     is_gone and order.request.method in (b"GET", b"HEAD")
                 ):
@@ -174,6 +174,8 @@ class Fill:
         token = positions.token(self._fence) if route.is_tier else None
         if token is not None:
             request = replace(request, fields=request.fields.with_added((NEED, token)))
+        if route.seal is not None:
+            request = route.seal(request)
         return await route.upstream.fetch(request, order.body, order.on_interim)
 
     async def _fetch(self, validating: tuple[StoredResponse, ...]) -> Outcome:

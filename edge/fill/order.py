@@ -159,6 +159,8 @@ class Route:
     build: Callable[[tuple[StoredResponse, ...]], UpstreamRequest]
     is_worker: bool = False
     is_node: bool = False
+    seal: Callable[[UpstreamRequest], UpstreamRequest] | None = None
+    """Done to the request at the very last, when nothing is added to it any more."""
 
     @property
     def is_tier(self) -> bool:

@@ -205,6 +205,9 @@ class _Loading:
             target = access if isinstance(access, LogTarget) else folder / str(access)
             settings = replace(settings, log=replace(settings.log, access=target))
         settings = in_folder(settings, folder)
+        if (settings.tier.listen or settings.tier.shields) and not settings.tier.secrets:
+            at, wrong = ("tier", "secrets"), "nodes know each other by a secret, and there is none"
+            self.problems.append(document.problem(at, wrong, 'write [{ env = "PERIGEE_TIER_SECRET" }]'))
         if self.on_this_machine:
             self._ask_machine(settings, document, said)
         sites = list(self._sites(settings, document, folder, overrides))

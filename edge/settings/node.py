@@ -163,6 +163,19 @@ class NatsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TierSettings:
+    """This node among the nodes of its network."""
+
+    listen: ListenAddress | None = None
+    """Where it serves other nodes; None = it does not."""
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """The first seals, each is good."""
+    shields: tuple[ListenAddress, ...] = ()
+    straight: bool = True
+    """Whether origins are asked from here when no shield answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """Everything a node is told."""
 
@@ -189,6 +202,7 @@ class NodeSettings:
     resolver: ResolverSettings = ResolverSettings()
     purge: PurgeSettings = PurgeSettings()
     nats: NatsSettings = NatsSettings()
+    tier: TierSettings = TierSettings()
     site_files: tuple[str, ...] = ("sites/*.toml",)
     """Patterns, absolute or relative to the node file."""
     sites: SiteTable = field(default_factory=lambda: NO_SITES)

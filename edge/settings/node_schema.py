@@ -19,6 +19,7 @@ from edge.settings.node import LogLevel, LogTarget, NodeSettings
 from edge.settings.problems import quoted, refused, shown
 from edge.settings.purge_schema import NATS, PURGE, PURGE_ORDERS, PURGE_TABLES
 from edge.settings.schema import Order, Schema, Setting
+from edge.settings.tier_schema import TIER, TIER_TABLES
 
 _FORMATS = ("combined", "json")
 
@@ -223,7 +224,7 @@ _RESOLVER = (
 
 NODE: Schema[NodeSettings] = Schema(
     NodeSettings(),
-    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER, *PURGE, *NATS),
+    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER, *PURGE, *NATS, *TIER),
     tables={
         "": "Where the sites are.",
         "node": "What this node is.",
@@ -234,6 +235,7 @@ NODE: Schema[NodeSettings] = Schema(
         "log": "What is written down.",
         "resolver": "How the names of origins become addresses.",
         **PURGE_TABLES,
+        **TIER_TABLES,
     },
     orders=(
         *LIMIT_ORDERS,
