@@ -68,6 +68,8 @@ class Checker:
     ) -> None:
         self.counts = Counts()
         self.examples: list[Stale] = []
+        self.damaged: list[str] = []
+        """What some damaged bodies begin with."""
         self.acknowledged: dict[str, int] = {}
         """Purges that the log is known to have: id to sequence number."""
         self.taken = 0
@@ -102,11 +104,15 @@ class Checker:
                 self._everywhere[each] = max(self._everywhere.get(each, 0), version)
         return Asked(node, page, max(self._at_node.get((node, page), 0), self._everywhere.get(page, 0)), now)
 
-    def answered(self, asked: Asked, version: int | None, now: float, cache_status: str = "") -> None:
-        """A 200 came. version: None = its body is damaged."""
+    def answered(
+        self, asked: Asked, version: int | None, now: float, cache_status: str = "", body: bytes = b""
+    ) -> None:
+        """A 200 came. version: None = its body is damaged. body: how it begins, for people."""
         self.counts.reads += 1
         if version is None:
             self.counts.damaged += 1
+            if len(self.damaged) < MAX_EXAMPLES:
+                self.damaged.append(f"{asked.node} {asked.page}: {body[:60]!r}; {cache_status}")
         elif version < asked.least:
             if not self._is_claimed(asked.node, asked.page):
                 self.counts.unclaimed += 1

@@ -83,12 +83,13 @@ class Origin:
         version = self.versions[page]
         await self._be_late()
         more = b"Vary: Accept-Language\r\n" if is_varied else b""
-        said = b'ETag: "v%d"\r\nCache-Control: max-age=3600\r\nSurrogate-Key: %b\r\n%b\r\n' % (
-            version,
+        tag = b'"v%d%b"' % (version, language.encode())  # a strong tag is of one variant (RFC 9110 s8.8.1)
+        said = b"ETag: %b\r\nCache-Control: max-age=3600\r\nSurrogate-Key: %b\r\n%b\r\n" % (
+            tag,
             " ".join(page.tags).encode(),
             more,
         )
-        if fields.get(b"if-none-match") == b'"v%d"' % version:
+        if tag in fields.get(b"if-none-match", b"").replace(b" ", b"").split(b","):
             return b"HTTP/1.1 304 Not Modified\r\n" + said
         body = content(page, version)
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b%b" % (len(body), said, body)

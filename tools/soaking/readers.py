@@ -94,5 +94,6 @@ async def read_one(
         except asyncio.IncompleteReadError:
             raise NoAnswer("broken off") from None
     said = _CACHE_STATUS.search(head)
-    checker.answered(asked, version_of(page, body), clock.mono(), said[1].decode("latin-1") if said else "")
+    status = said[1].decode("latin-1") if said else ""
+    checker.answered(asked, version_of(page, body), clock.mono(), status, body)
     return asked

@@ -34,6 +34,7 @@ def told(outcome: Outcome) -> str:
         ),
         f"through the parent, where nothing is claimed yet: {counts.unclaimed} older than acknowledged",
         f"damaged bodies: {counts.damaged}",
+        *(f"  {each}" for each in outcome.checker.damaged),
         f"answers older than an acknowledged purge: {counts.stale}",
         *(f"  {each}" for each in outcome.checker.examples),
         f"acknowledged purges that the log lost: {len(outcome.lost)} of {outcome.logged} {' '.join(outcome.lost[:5])}".rstrip(),
