@@ -148,6 +148,8 @@ class DnsSettings:
     listen: tuple[ListenAddress, ...] = (_LISTEN,)
     """UDP and TCP."""
     admin: ListenAddress | None = _ADMIN
+    name: str | None = None
+    """Under which it tells other DNS servers what it sees. None = the machine's."""
     workers: int | None = 1
     """None = as many as the machine has cores."""
     udp_size: int = 1232

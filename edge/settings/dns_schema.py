@@ -10,7 +10,7 @@ from edge.settings.address_kinds import FileName, Listen, NetworkRange
 from edge.settings.composed import ListOf, Or
 from edge.settings.dns import RecordType, StaticRecord, Zone
 from edge.settings.dns_kinds import MAX_TEXT, CookieSecret, DnsName, RecordName
-from edge.settings.kinds import Choice, Count, Duration, Flag, Text
+from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Text
 from edge.settings.schema import Order, Schema, Setting
 
 WEEK = 7 * DAY
@@ -28,6 +28,14 @@ _SERVER = (
         Or("off", None, Listen()),
         "dns.admin",
         "Where its metrics and health are. It has no password: keep it off public addresses.",
+        restart=True,
+    ),
+    Setting(
+        "dns.name",
+        Or("auto", None, Name(64)),
+        "dns.name",
+        "Under which it tells other DNS servers what its checks saw, so that they agree; different for each of them. "
+        '"auto" is the name of the machine.',
         restart=True,
     ),
     Setting(

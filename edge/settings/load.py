@@ -15,6 +15,7 @@ from glob import has_magic
 from itertools import islice
 from pathlib import Path
 
+from edge.settings.bus_schema import nats_in_folder
 from edge.settings.document import MAX_FILE_BYTES, Document, Written, names_at_top, parse, read_table
 from edge.settings.machine import fault_of_access_log, fault_of_ca_file, fault_of_data_dir
 from edge.settings.network_file import check_network, is_network
@@ -126,16 +127,10 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
 
 def in_folder(settings: NodeSettings, folder: Path) -> NodeSettings:
     """The files that settings name, meant from `folder`."""
-    nats = settings.nats
-    files = {
-        name: folder / said
-        for name in ("credentials", "nkey", "ca_file", "cert_file", "key_file", "server")
-        if (said := getattr(nats, name)) is not None
-    }
     keys = settings.purge.keys
     return replace(
         settings,
-        nats=replace(nats, **files),
+        nats=nats_in_folder(settings.nats, folder),
         purge=settings.purge if keys is None else replace(settings.purge, keys=folder / keys),
     )
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from edge.semantics.rules import MINUTE
 from edge.settings.dns import DnsSettings
-from edge.settings.node import ListenAddress
+from edge.settings.node import ListenAddress, NatsSettings
 from edge.settings.node import Network as AddressRange
 
 _NOWHERE = ListenAddress("", 0)
@@ -216,6 +216,8 @@ class Network:
     health: HealthSettings = HealthSettings()
     load: LoadSettings = LoadSettings()
     geo: GeoSettings = GeoSettings()
+    nats: NatsSettings = NatsSettings()
+    """Where nodes say how they are. No url = nowhere: each DNS server goes by its own checks."""
     dns: DnsSettings = _NO_DNS
     file: Path | None = None
     """None = it was not read from one."""

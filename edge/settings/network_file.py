@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge.settings.bus_schema import nats_in_folder
 from edge.settings.document import MAX_FILE_BYTES, Document, names_at_top, parse, read_table
 from edge.settings.elements import array_of_tables, read_element
 from edge.settings.network import Network
@@ -84,6 +85,7 @@ def read_network(
         nodes=_elements(document, "node", NETWORK_NODE, env, problems),
         routes=_elements(document, "route", ROUTE, env, problems),
         geo=replace(network.geo, databases=tuple(folder / name for name in network.geo.databases)),
+        nats=nats_in_folder(network.nats, folder),
         dns=replace(
             network.dns,
             log=None if network.dns.log is None else folder / network.dns.log,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edge.semantics.rules import DAY, GIB, HOUR, MIB, MINUTE
 from edge.settings.address_kinds import FileName, HostNames, NetworkRange
+from edge.settings.bus_schema import BUS, BUS_TABLES
 from edge.settings.composed import ListOf, MapOf, Or, SetOf
 from edge.settings.dns_kinds import DnsName
 from edge.settings.dns_schema import DNS_ORDERS, DNS_SETTINGS, DNS_TABLES
@@ -220,7 +221,11 @@ _HEALTH = (
         "health.timeout", Duration(0.05, MINUTE), "health.timeout", "For a check, from connect to status."
     ),
     Setting(
-        "health.path", CheckPath(), "health.path", "What is asked for; 200 is up, everything else is down."
+        "health.path",
+        CheckPath(),
+        "health.path",
+        "What is asked for. At an admin address 200 is up and everything else is down; at an http address, where no site may "
+        "have this path, every answer below 500 is up.",
     ),
     Setting(
         "health.address",
@@ -344,11 +349,12 @@ _GEO = (
 
 NETWORK: Schema[Network] = Schema(
     Network(),
-    (*_HEALTH, *_LOAD, *_GEO, *DNS_SETTINGS),
+    (*_HEALTH, *_LOAD, *_GEO, *BUS, *DNS_SETTINGS),
     tables={
         "health": "How it is found out which POPs are up.",
         "load": "When a POP passes clients on. Loads are shares of its capacity.",
         "geo": "How addresses become places.",
+        **BUS_TABLES,
         **DNS_TABLES,
     },
     orders=(

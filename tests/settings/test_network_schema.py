@@ -28,11 +28,13 @@ SCHEMAS: dict[str, Schema[Any]] = {
     "record": RECORD,
 }
 BY_OTHERS = {
-    "network": {"regions", "pops", "nodes", "routes", "dns.zones", "file"},
+    "network": {"regions", "pops", "nodes", "routes", "dns.zones", "file"}
+    | {f"nats.{name}" for name in ("stream", "domain", "replicas", "max_age", "max_bytes")}
+    | {f"nats.{name}" for name in ("durability", "monitor", "server")},
     "zone": {"records"},
     "record": {"name", "values"},
 }
-"""What the loader fills in."""
+"""What the loader fills in; and of the bus, what is about the purge log that a node keeps on it."""
 
 
 def leaves(model: object, at: str = "") -> Iterator[str]:
