@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.measures import Measures
+from edge.purge.declined import SAID
+from edge.purge.desk_measures import DeskMeasures
 from edge.purge.signing.faults import SENTENCE as SIGNATURE_SENTENCE
 from edge.purge.signing.faults import Refused, SignatureFault
 from edge.purge.signing.key_schema import KEY
@@ -39,6 +41,8 @@ def _page(title: str, source: str, about: str, body: str) -> str:
 
 def metrics() -> str:
     """Every metric of a node."""
+    registry = Measures().registry
+    DeskMeasures(registry)
     rows = [
         (
             f"`{said.name}`",
@@ -47,14 +51,17 @@ def metrics() -> str:
             ", ".join(f"`{label}`" for label in said.labels),
             said.help,
         )
-        for said in Measures().registry.declarations()
+        for said in registry.declarations()
     ]
     about = (
         "What `/metrics` on the admin port shows, in Prometheus's text format, for all workers of a node as one.\n"
         "Label values come from closed sets: configured sites and origins, and the words of [reasons](reasons.md)."
     )
     return _page(
-        "Metrics", "edge/measures.py", about, table(("metric", "kind", "unit", "labels", "meaning"), rows)
+        "Metrics",
+        "edge/measures.py and edge/purge/desk_measures.py",
+        about,
+        table(("metric", "kind", "unit", "labels", "meaning"), rows),
     )
 
 
@@ -124,6 +131,19 @@ def keys() -> str:
     return _page("Keys and signatures", source, about, f"{_settings_of('Key file', KEY)}\n{refused}")
 
 
+def purges() -> str:
+    """Every reason why the purge API does not take a request, besides those of its signature."""
+    about = (
+        "What `reason` in an error of the purge API says ([how to purge](../purging.md)), and `outcome` in\n"
+        "`perigee_purge_requests_total`. Those that a signature is refused for stand in [keys](keys.md). `instead` comes with\n"
+        "the error; `detail` and `where` say what exactly it is about."
+    )
+    rows = [(f"`{reason.value}`", str(said.status), said.instead) for reason, said in SAID.items()]
+    return _page(
+        "Refused purges", "edge/purge/declined.py", about, table(("reason", "status", "instead"), rows)
+    )
+
+
 def _settings_of(title: str, schema: Schema[Any]) -> str:
     one = tuple(schema.tables) == ("",)  # an element of an array: its title is its table
     parts: list[str] = []
@@ -153,6 +173,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "keys.md": keys,
     "metrics.md": metrics,
     "network.md": network,
+    "purges.md": purges,
     "reasons.md": reasons,
     "settings.md": settings,
 }

@@ -168,6 +168,7 @@ class PurgeApi:
         self._count(found, answer)
         response = web.Response(status=answer.status, body=answer.body)
         response.headers.extend([(name.decode(), value.decode("latin-1")) for name, value in answer.fields])
+        response.headers["Server"] = "perigee"  # else aiohttp says which versions we run
         if not whole:
             response.force_close()
         return response
