@@ -213,6 +213,122 @@ class StoreRules:
     """How long a key is remembered as uncacheable, so that its requests are not collapsed."""
 
 
+class Balance(Enum):
+    """Which of several origins gets a request."""
+
+    ORDER = "order"
+    """The first that is in service (default)."""
+    ROUND_ROBIN = "round-robin"
+    LEAST = "least"
+    """The one with the fewest requests under way, for its weight."""
+    HASH = "hash"
+    """Always the same one for the same target."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """How many further tries there may be in all."""
+
+    share: float = 0.2
+    """Of the requests of the last ten seconds."""
+    minimum: int = 10
+    """In ten seconds, however few requests there are; per node."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When an origin that fails is left alone."""
+
+    share: float | None = 0.8
+    """Of the requests of `window` that failed. None = it never is."""
+    requests: int = 20
+    """Fewer in `window` prove nothing; per node."""
+    window: float = 10 * SECOND
+    rest: float = 5 * SECOND
+    """How long it is left alone; twice as long each time that a probe fails, up to `rest_max`."""
+    rest_max: float = MINUTE
+    probes: int = 3
+    """Requests that may try it after that, at a time; as many successes close the breaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class EjectionRules:
+    """When one of several origins is passed over."""
+
+    failures: int | None = 5
+    """In a row. None = nothing is ejected for that."""
+    share: float | None = None
+    """Of the requests of ten seconds, where there were enough of them. None = nothing is ejected for that."""
+    time: float = 10 * SECOND
+    """Of the first ejection; twice as long each time that it comes again soon, up to `time_max`."""
+    time_max: float = 5 * MINUTE
+    max_share: float = 0.5
+    """Of a site's origins; those that were ejected last are asked nevertheless."""
+    slow_start: float = 30 * SECOND
+    """How long one that returns takes to get its full share."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """How origins are asked whether they work."""
+
+    path: bytes | None = None
+    """None = they are not."""
+    host: bytes | None = None
+    """None = origin.host_header, or else the site's first name."""
+    interval: float = 5 * SECOND
+    timeout: float = 2 * SECOND
+    down_after: int = 3
+    """Failures in a row."""
+    up_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionRules:
+    """How much an origin is asked of at once, and what happens to one that fails."""
+
+    max_in_flight: int = 1024
+    """Requests under way to one origin address, per node; each worker has its share of it, at least one."""
+    queue: int = 1024
+    """Requests that wait for their turn, per node."""
+    queue_deadline: float = 5 * SECOND
+    weight: int = 100
+    """Of this site, where several share an origin."""
+    adaptive: bool = False
+    """Whether fewer than `max_in_flight` are sent once the origin becomes slower."""
+    failure_statuses: frozenset[int] = frozenset({500, 502, 503, 504})
+    """Answers that count as failures of the origin."""
+    balance: Balance = Balance.ORDER
+    weights: Mapping[OriginAddress, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Of origins; 1 where nothing is said."""
+    backups: tuple[OriginAddress, ...] = ()
+    """Asked only when none of `origin.origins` is in service, in this order."""
+    retry: RetryRules = RetryRules()
+    breaker: BreakerRules = BreakerRules()
+    ejection: EjectionRules = EjectionRules()
+    check: CheckRules = CheckRules()
+
+
+class ShieldFallback(Enum):
+    """Who is asked when no shield of the region answers."""
+
+    ORIGIN = "origin"
+    """The shields of other regions, then the origin (default)."""
+    SHIELDS = "shields"
+    """The shields of other regions, and nobody else."""
+    STALE = "stale"
+    """Nobody: what is stale is used where that is allowed, or the request fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShieldRules:
+    """How misses are spread over shields."""
+
+    fallback: ShieldFallback = ShieldFallback.ORIGIN
+    load_factor: float = 1.25
+    """A shield that has more than this times its share of the requests under way passes new ones on to the next."""
+
+
 class OnLogLoss(Enum):
     """What a node does that can no longer know of purges."""
 
@@ -248,6 +364,8 @@ class SiteRules:
     headers: HeaderRules = HeaderRules()
     store: StoreRules = StoreRules()
     purge: PurgeRules = PurgeRules()
+    protection: ProtectionRules = ProtectionRules()
+    shield: ShieldRules = ShieldRules()
     max_request_body: int = 10 * GIB
     """Bytes; beyond it 413."""
     collapse: bool = True

@@ -5,12 +5,13 @@ Owns: `read_site`, `conflicts`. Rules: a site has host names and an origin; a ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from types import MappingProxyType
 
 from edge.semantics.rules import SiteRules
+from edge.settings.address_kinds import OriginUrl
 from edge.settings.document import Document, Written, read_table
 from edge.settings.problems import Path, Problem, quoted
 from edge.settings.schema import put
@@ -71,10 +72,25 @@ def _rules(document: Document, written: Written, base: Path, folder: FilePath) -
         for status, seconds in by_status.items()
         if seconds > rules.freshness.max_ttl
     ]
+    written.problems += _strange_origins(document, rules, base)
     negative = values.get("ttl.negative")
     if isinstance(negative, float):
         placed["freshness.status_ttl"] = MappingProxyType(dict.fromkeys(NEGATIVE, negative) | by_status)
     return put(rules, placed)
+
+
+def _strange_origins(document: Document, rules: SiteRules, base: Path) -> Iterator[Problem]:
+    """Backups that are origins already, and weights of what is neither."""
+    origins, protection = rules.origin.origins, rules.protection
+    for index, backup in enumerate(protection.backups):
+        if backup in origins:
+            path = (*base, "protection", "backups", index)
+            yield document.problem(path, "it stands in origins too", "leave it out of one of them")
+    url = OriginUrl()
+    for origin in protection.weights:
+        if origins and origin not in (*origins, *protection.backups):
+            wrong = f"{url.write(origin)} is neither in origins nor in protection.backups"
+            yield document.problem((*base, "protection", "weights"), wrong, "leave it out, or write it there")
 
 
 def conflicts(sites: Sequence[PlacedSite]) -> list[Problem]:

@@ -28,6 +28,7 @@ from edge.settings.field_kinds import (
     Token,
 )
 from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Share, Size
+from edge.settings.protection_schema import PROTECTION_ORDERS, PROTECTION_TABLES, SITE_PROTECTION
 from edge.settings.purge_schema import SITE_PURGE
 from edge.settings.schema import Order, Schema, Setting
 
@@ -359,7 +360,7 @@ _ORIGIN = (
 
 SITE: Schema[SiteRules] = Schema(
     SiteRules(),
-    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PURGE),
+    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PROTECTION, *SITE_PURGE),
     tables={
         "": "What the site is and where it comes from.",
         "ttl": "How long responses are fresh.",
@@ -374,6 +375,7 @@ SITE: Schema[SiteRules] = Schema(
         "headers.to_client": "Edits of responses as clients see them.",
         "timeouts": "Towards the origin.",
         "origin": "How the origin is spoken to.",
+        **PROTECTION_TABLES,
         "limits": "Sizes.",
         "purge": "What happens where purges cannot be heard of.",
     },
@@ -392,5 +394,6 @@ SITE: Schema[SiteRules] = Schema(
         Order("timeouts.connect", "timeouts.total"),
         Order("timeouts.first_byte", "timeouts.total"),
         Order("timeouts.between_bytes", "timeouts.total"),
+        *PROTECTION_ORDERS,
     ),
 )
