@@ -29,7 +29,7 @@ from edge.settings.node import Durability, NatsSettings
 DEDUPE_SECONDS = 120
 """How long the stream knows the ids it has stored: each costs a server 0.8 KB, and a retry comes within seconds."""
 
-ASK_SECONDS = 2.0
+ASK_SECONDS = 1.0
 AGAIN_SECONDS = 0.25
 MAX_VARZ_BYTES = 4 * 1024 * 1024
 

@@ -34,7 +34,7 @@ from edge.tasks import TaskOwner
 
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
-LOCK_SECONDS = 3.0
+LOCK_SECONDS = 2.0
 """How long the folder may be held by a server that is just ending."""
 LOOK_SECONDS = 0.01
 
