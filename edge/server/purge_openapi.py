@@ -255,21 +255,6 @@ def _asked() -> dict[str, Schema]:
 
 
 def _told() -> dict[str, Schema]:
-    node = {"node": _TEXT, "region": _TEXT}
-    missing = _object(node | {"applied": _COUNT, "silent": _NUMBER, "contested": _FLAG})
-    receipt = {
-        "done": _FLAG,
-        "surveyed": _FLAG,
-        "region": _or_null(_TEXT),
-        "regions": {
-            "type": "array",
-            "items": _object({"region": _TEXT, "applied": _COUNT, "pending": _COUNT, "away": _COUNT}),
-        },
-        "applied": {"type": "array", "items": _object(node | {"after": _or_null(_NUMBER)})},
-        "pending": {"type": "array", "items": missing},
-        "away": {"type": "array", "items": missing},
-        "seconds": _or_null(_object({"p50": _NUMBER, "p99": _NUMBER})),
-    }
     ordered = {
         "id": _TEXT,
         "seq": _COUNT,
@@ -287,7 +272,7 @@ def _told() -> dict[str, Schema]:
         "soft": _FLAG,
         "note": _TEXT,
         "accepted": _COUNT,
-        "items": {"type": "array", "items": {"type": "object"}},
+        "items": _all({"type": "object"}),
         "status_url": _TEXT,
     }
     counts = {"objects": _COUNT, "bytes": _COUNT, "hot_objects": _COUNT, "complete": _FLAG}
@@ -296,18 +281,40 @@ def _told() -> dict[str, Schema]:
         "accepted": _COUNT,
         "soft": _FLAG,
         "total": _object(counts),
-        "nodes": {"type": "array", "items": _object({"node": _TEXT} | counts)},
-        "silent": {"type": "array", "items": _TEXT},
+        "nodes": _all(_object({"node": _TEXT} | counts)),
+        "silent": _all(_TEXT),
     }
     return {
-        "Receipt": _object(receipt),
+        "Receipt": _receipt(),
         "Ordered": _object(ordered, optional=["receipt"]),
         "Would": _object(would),
         "OrderedOrWould": {"anyOf": [_ref("Ordered"), _ref("Would")]},
         "Receipted": _object(order | {"history": _TEXT, "receipt": _ref("Receipt")}),
-        "Purges": _object({"purges": {"type": "array", "items": _object(order)}, "next": _or_null(_TEXT)}),
-        "Nodes": _object({"surveyed": _FLAG, "nodes": {"type": "array", "items": {"type": "object"}}}),
+        "Purges": _object({"purges": _all(_object(order)), "next": _or_null(_TEXT)}),
+        "Nodes": _object({"surveyed": _FLAG, "nodes": _all({"type": "object"})}),
     }
+
+
+def _receipt() -> Schema:
+    node = {"node": _TEXT, "region": _TEXT}
+    missing = _all(_object(node | {"applied": _COUNT, "silent": _NUMBER, "contested": _FLAG}))
+    counts = {"region": _TEXT, "applied": _COUNT, "pending": _COUNT, "away": _COUNT}
+    return _object(
+        {
+            "done": _FLAG,
+            "surveyed": _FLAG,
+            "region": _or_null(_TEXT),
+            "regions": _all(_object(counts)),
+            "applied": _all(_object(node | {"after": _or_null(_NUMBER)})),
+            "pending": missing,
+            "away": missing,
+            "seconds": _or_null(_object({"p50": _NUMBER, "p99": _NUMBER})),
+        }
+    )
+
+
+def _all(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
 
 
 def _others() -> dict[str, Schema]:

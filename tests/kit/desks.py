@@ -226,3 +226,15 @@ def purged(url: str, *lines: Line) -> Message:
 def urls(count: int, first: int = 0) -> dict[str, object]:
     """A body that names so many URLs of the shop."""
     return {"urls": [f"https://shop.example/{number}" for number in range(first, first + count)]}
+
+
+def ordered(answer: Ordered | Declined) -> Ordered:
+    """The order, which there is."""
+    assert isinstance(answer, Ordered), answer
+    return answer
+
+
+def declined(answer: Ordered | Declined) -> Declined:
+    """Why not, where it was not taken."""
+    assert isinstance(answer, Declined), answer
+    return answer

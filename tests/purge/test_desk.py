@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.purge.declined import Declined, Reason
-from edge.purge.desk import Ordered, derived_id, renewed
+from edge.purge.desk import derived_id, renewed
 from edge.purge.log import LogUnavailable, Past
 from edge.purge.requests import PurgeRequest
 from edge.purge.signing.faults import SignatureFault
@@ -20,21 +20,11 @@ from edge.purge.signing.verify import Policy
 from edge.semantics.message import Line
 from edge.semantics.selectors import Everything, Tag, read_uri
 from tests.kit.clock import ManualClock
-from tests.kit.desks import ALL, SHOPS, TAGS, Office, posted, purged, urls
+from tests.kit.desks import ALL, SHOPS, TAGS, Office, declined, ordered, posted, purged, urls
 
 ONE = urls(1)
 KEY = (b"Idempotency-Key", b"deploy-77")
 AT = ManualClock().now()
-
-
-def ordered(answer: Ordered | Declined) -> Ordered:
-    assert isinstance(answer, Ordered), answer
-    return answer
-
-
-def declined(answer: Ordered | Declined) -> Declined:
-    assert isinstance(answer, Declined), answer
-    return answer
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------
@@ -226,61 +216,6 @@ async def test_what_was_ordered_beyond_what_is_recalled_counts_as_replayed():
 
 def replace_id(past: Past, order_id: str) -> Past:
     return Past(past.seq, past.stored_at, replace(past.order, id=order_id))
-
-
-# --- idempotency -----------------------------------------------------------------------------------------------------
-
-
-async def test_the_same_purge_under_the_same_key_is_the_same_order_on_every_node():
-    office = Office()
-    a, b = await office.desk(), await office.desk()
-    first = ordered(await a.ask(office.post(ONE, lines=(KEY,))))
-    for desk in (a, b):
-        again = ordered(await desk.ask(office.post(ONE, lines=(KEY,))))
-        assert (again.id, again.seq, again.at, again.repeated) == (first.id, 1, first.at, True)
-    office.deliver()
-    asked = office.log.asked
-    assert ordered(await b.ask(office.post(ONE, lines=(KEY,)))).repeated
-    assert (len(office.log.stored), office.log.asked) == (1, asked), "what was read is not asked for again"
-
-
-async def test_the_very_same_bytes_with_a_key_are_answered_and_not_called_a_replay():
-    office = Office()
-    desk = await office.desk()
-    request = office.post(ONE, lines=(KEY,))
-    first = ordered(await desk.ask(request))
-    office.deliver()
-    assert ordered(await desk.ask(request)).id == first.id
-
-
-@pytest.mark.parametrize("read", [True, False])
-@pytest.mark.parametrize("said", [urls(1, 5), ONE | {"soft": True}, ONE | {"note": "x"}])
-async def test_another_purge_under_the_same_key_is_422(said: dict[str, object], read: bool):
-    office = Office()
-    desk = await office.desk()
-    first = ordered(await desk.ask(office.post(ONE, lines=(KEY,))))
-    if read:
-        office.deliver()
-    answer = declined(await desk.ask(office.post(said, lines=(KEY,))))
-    assert (answer.reason, answer.status, answer.id) == (Reason.IDEMPOTENCY_CONFLICT, 422, first.id)
-
-
-async def test_two_signers_may_use_one_idempotency_key():
-    office = Office()
-    desk = await office.desk()
-    mine = ordered(await desk.ask(office.post(ONE, lines=(KEY,), key=ALL)))
-    others = ordered(await desk.ask(office.post(ONE, lines=(KEY,), key=SHOPS)))
-    assert mine.id != others.id
-
-
-async def test_a_retry_under_the_same_key_after_a_503_is_the_same_order():
-    office = Office()
-    a, b = await office.desk(), await office.desk()
-    office.log.deaf = True
-    lost = declined(await a.ask(office.post(ONE, lines=(KEY,))))
-    office.log.deaf = False
-    found = ordered(await b.ask(office.post(ONE, lines=(KEY,))))
-    assert (found.id, found.repeated) == (lost.id, True)
 
 
 # --- rate ------------------------------------------------------------------------------------------------------------
