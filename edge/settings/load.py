@@ -18,7 +18,8 @@ from pathlib import Path
 from edge.settings.bus_schema import nats_in_folder
 from edge.settings.document import MAX_FILE_BYTES, Document, Written, names_at_top, parse, read_table
 from edge.settings.machine import fault_of_access_log, fault_of_ca_file, fault_of_data_dir
-from edge.settings.network_file import check_network, is_network
+from edge.settings.membership import joined
+from edge.settings.network_file import check_network, is_network, read_network
 from edge.settings.node import LogTarget, NodeSettings, Overrides
 from edge.settings.node_schema import NODE, SITE_ARRAY
 from edge.settings.problems import Fault, Problem, Refused, SettingsFault, shown
@@ -128,8 +129,10 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
 def in_folder(settings: NodeSettings, folder: Path) -> NodeSettings:
     """The files that settings name, meant from `folder`."""
     keys = settings.purge.keys
+    network = settings.network_file
     return replace(
         settings,
+        network_file=None if network is None else folder / network,
         nats=nats_in_folder(settings.nats, folder),
         purge=settings.purge if keys is None else replace(settings.purge, keys=folder / keys),
     )
@@ -199,7 +202,7 @@ class _Loading:
         if access is not None:
             target = access if isinstance(access, LogTarget) else folder / str(access)
             settings = replace(settings, log=replace(settings.log, access=target))
-        settings = in_folder(settings, folder)
+        settings = self._in_network(in_folder(settings, folder), document, written)
         if (settings.tier.listen or settings.tier.shields) and not settings.tier.secrets:
             at, wrong = ("tier", "secrets"), "nodes know each other by a secret, and there is none"
             self.problems.append(document.problem(at, wrong, 'write [{ env = "PERIGEE_TIER_SECRET" }]'))
@@ -210,6 +213,21 @@ class _Loading:
         if self.problems:
             return None
         return replace(settings, sites=SiteTable(site.rules for site in sites))
+
+    def _in_network(self, settings: NodeSettings, document: Document, written: Written) -> NodeSettings:
+        """As a node of the network that it names, if it names one."""
+        file = settings.network_file
+        inner = None if file is None else self.document(file)
+        if file is None or inner is None:
+            return settings
+        network, problems = read_network(inner, env=self.env, folder=file.parent, changed=0)
+        self.problems += problems
+        if problems:
+            return settings
+        region = written.values.get("node.region")
+        settings, wrong = joined(settings, replace(network, file=file), document, region)
+        self.problems += wrong
+        return settings
 
     def _said(self, overrides: Overrides) -> dict[str, object]:
         """Values from the command line; `origin` is a site and is read elsewhere."""
@@ -285,7 +303,7 @@ class _Loading:
         if settings.file is None:
             return
         if self.kept is not None:
-            yield from (file for file in self.kept if file != settings.file)
+            yield from (file for file in self.kept if file not in (settings.file, settings.network_file))
             return
         seen: set[Path] = set()
         for index, pattern in enumerate(settings.site_files):

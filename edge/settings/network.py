@@ -21,6 +21,7 @@ from edge.settings.node import Network as AddressRange
 
 _NOWHERE = ListenAddress("", 0)
 _NO_DNS = DnsSettings()
+_NO_BUS = NatsSettings()
 
 
 class PopState(Enum):
@@ -216,7 +217,7 @@ class Network:
     health: HealthSettings = HealthSettings()
     load: LoadSettings = LoadSettings()
     geo: GeoSettings = GeoSettings()
-    nats: NatsSettings = NatsSettings()
+    nats: NatsSettings = _NO_BUS
     """Where nodes say how they are. No url = nowhere: each DNS server goes by its own checks."""
     dns: DnsSettings = _NO_DNS
     file: Path | None = None

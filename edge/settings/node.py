@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.log import Form
 from edge.semantics.rules import DAY, GIB, HOUR, KIB, MIB
 from edge.settings.sites import NO_SITES, SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from edge.settings.network import Network as WholeNetwork
+    from edge.settings.network import NetworkNode
 
 Network = IPv4Network | IPv6Network
 
@@ -183,6 +188,10 @@ class NodeSettings:
     """In Cache-Status, Via, logs and metrics."""
     region: str = "default"
     """Where it is, for who waits for a purge in one region; may be empty of meaning in a network of one."""
+    network_file: Path | None = None
+    """The network that it is a node of; None = it stands alone."""
+    network: WholeNetwork | None = None
+    """What stands in that file, where `name` is a node."""
     listen: tuple[ListenAddress, ...] = (ListenAddress("127.0.0.1", 8080),)
     admin: ListenAddress | None = ListenAddress("127.0.0.1", 8081)
     """None = no admin API."""
@@ -208,6 +217,13 @@ class NodeSettings:
     sites: SiteTable = field(default_factory=lambda: NO_SITES)
     file: Path | None = None
     """The node file, None = started with --origin alone."""
+
+    @property
+    def place(self) -> NetworkNode | None:
+        """Itself in its network; None = it stands alone."""
+        if self.network is None:
+            return None
+        return next(node for node in self.network.nodes if node.name == self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,16 @@ _NODE = (
         "node.region",
         Name(64),
         "region",
-        "Where this node is, as in network.toml: a purge may wait for the nodes of one region.",
+        "Where this node is: a purge may wait for the nodes of one region. Of a node of a network it need not be written: the "
+        "network file says it.",
+        restart=True,
+    ),
+    Setting(
+        "node.network",
+        Or("none", None, FileName()),
+        "network_file",
+        "The network file, where this node is one of a network and node.name is a [[node]] there. It is what redirects to the "
+        "nearest edge and countries in keys are made from.",
         restart=True,
     ),
     Setting(

@@ -59,8 +59,11 @@ def stamps(files: Iterable[Path]) -> Stamps:
 
 
 def watched(settings: NodeSettings) -> tuple[Path, ...]:
-    """The node file, and every site file that is there now, so that a new one makes a difference. It blocks."""
-    return () if settings.file is None else (settings.file, *site_files(settings))
+    """The node file, its network's, and every site file there is, so that a new one makes a difference. It blocks."""
+    if settings.file is None:
+        return ()
+    network = () if settings.network_file is None else (settings.network_file,)
+    return (settings.file, *network, *site_files(settings))
 
 
 class Reloader:

@@ -16,7 +16,7 @@ from edge.settings.problems import Refused
 from edge.settings.schema import Schema
 from edge.settings.site_schema import SITE
 
-BY_OTHERS = {"sites", "file"}
+BY_OTHERS = {"sites", "file", "network"}
 """What the loader fills in, not a setting."""
 
 
