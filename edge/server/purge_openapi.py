@@ -62,9 +62,9 @@ _SIGNATURE: Schema = {
     "type": "apiKey",
     "in": "header",
     "name": "Signature",
-    "description": 'With Signature-Input: RFC 9421 over "@method" "@target-uri", and with a body "content-digest" "content-type", and whichever of '
-    "Idempotency-Key, Surrogate-Key and Fastly-Soft-Purge are sent; created, nonce, keyid, tag=cdn-purge. On the admin "
-    "address reading needs none.",
+    "description": 'With Signature-Input: RFC 9421 over "@method" "@target-uri", and with a body "content-digest" '
+    '"content-type", and whichever of Idempotency-Key, Surrogate-Key and Fastly-Soft-Purge are sent; created, nonce, keyid, '
+    "tag=cdn-purge. On the admin address reading needs none.",
 }
 
 _READ = (400, 401, 413, 503)
