@@ -19,6 +19,7 @@ from edge.fence import Fence, Trusted
 from edge.fill.fill import Fill, FillRoom
 from edge.fill.order import Failed, FillOrder, Found, FromStore, OnHead, Private, Streaming
 from edge.fill.table import Alone, Follow, Lead, Lease
+from edge.fill.upstream import HeldBack
 from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_reuse, stale_usable
@@ -124,7 +125,7 @@ class Fetching:
             validating = (stored,) if stored.validators.usable else ()
             fallback = stored if stale_usable(stored, self._now()) else None
             forward = Forward(Forwarded.STALE, Because.STALE_WHILE_REVALIDATE, validating, fallback=fallback)
-            self._start(quiet, forward, 0, lease).leave()
+            self._start(quiet, forward, 0, lease, is_background=True).leave()
 
     def _join(self, asked: Asked, candidates: Sequence[StoredResponse]) -> Lead[Fill] | Follow[Fill] | Alone:
         """By key, and by variant where the Vary of what is stored tells it."""
@@ -150,6 +151,7 @@ class Fetching:
         lease: Lease[Fill] | None,
         *,
         may_repeat: bool = True,
+        is_background: bool = False,
     ) -> Fill:
         """Begin a fill, detached from whoever asked for it. lease: None = nobody can follow it."""
         order = FillOrder(
@@ -163,6 +165,7 @@ class Fetching:
             on_interim=asked.exchange.on_interim,
             need=asked.need,
             may_repeat=may_repeat,
+            is_background=is_background,
         )
         if lease is None:
             lease = self._room.table.lead_alone(asked.key, fence=self._fence.stamp(asked.need))
@@ -200,7 +203,9 @@ class Fetching:
         match found:
             case Private():
                 return await self._lead(asked, forward, self._start(asked, forward, 0, None))
-            case Failed() if forward.fallback is None and attempt == 0:
+            case Failed(error) if (
+                forward.fallback is None and attempt == 0 and not isinstance(error, HeldBack)
+            ):
                 return None
             case Streaming(stored=stored) | FromStore(stored=stored):
                 trusted = self._looked_at(stored, asked)
@@ -315,7 +320,8 @@ class Fetching:
                     served = await self._from_store(asked, forward, stale, collapsed=collapsed)
                     if served is not None:
                         return served
-                verdict = Verdict(rules.name, forward.fwd.value, Because.GATEWAY, detail=error.detail)
+                because = error.because if isinstance(error, HeldBack) else Because.GATEWAY
+                verdict = Verdict(rules.name, forward.fwd.value, because, detail=error.detail)
                 return self._replying.error(error, verdict, forward.fwd)
             case _ as never:
                 assert_never(never)
@@ -345,7 +351,8 @@ def _variant(asked: Asked, candidates: Sequence[StoredResponse]) -> bytes:
 
 def _patience(rules: SiteRules) -> float:
     """Seconds a follower waits for a head before another takes over."""
-    return rules.origin.timeouts.connect + rules.origin.timeouts.first_byte
+    timeouts = rules.origin.timeouts
+    return rules.protection.queue_deadline + timeouts.connect + timeouts.first_byte
 
 
 def _is_too_much(head: RequestHead, found: Private) -> bool:

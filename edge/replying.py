@@ -15,6 +15,7 @@ from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
 from edge.fill.order import NOT_TO_BE_STORED, FromStore, Private, Streaming
+from edge.fill.upstream import HeldBack
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
 from edge.semantics.forwarding import response_to_client, via_line
@@ -320,7 +321,8 @@ class Replying:
         A client learns the type of the fault; its detail only where the fault is the client's.
         """
         member = cache_status_member(self._name, fwd=fwd, detail=verdict.because or b"error")
-        return error_reply(self._name, fault, verdict, member)
+        later = ((b"Retry-After", b"%d" % fault.retry_after),) if isinstance(fault, HeldBack) else ()
+        return error_reply(self._name, fault, verdict, member, *later)
 
     # -- what all have in common --
 

@@ -12,12 +12,15 @@ import pytest
 from edge.errors import UpstreamFault
 from edge.exchange import Reply
 from edge.fetching import MAX_ROUNDS
+from edge.fill.upstream import HeldBack
 from edge.semantics.message import Line, ResponseHead
-from edge.semantics.rules import FreshnessRules, OriginRules, SiteRules, Timeouts
+from edge.semantics.reasons import Because
+from edge.semantics.rules import FreshnessRules, OriginRules, ProtectionRules, SiteRules, Timeouts
 from tests.kit.node_bench import NodeBench, exchange, got, node_bench
 from tests.kit.scripted_upstream import Coming, Said, fresh
 
 REFUSED = UpstreamFault("10.0.0.1:80 refused", proxy_status="connection_refused")
+HELD_BACK = HeldBack("it failed too often", Because.ORIGIN_RESTS, 7)
 PRIVATE = Said(200, ((b"Cache-Control", b"private"),), b"mine")
 
 
@@ -172,7 +175,10 @@ async def test_one_who_never_gets_what_he_wants_goes_alone_after_some_rounds(ben
 
 
 async def test_a_follower_does_not_wait_longer_for_a_head_than_the_site_allows(tmp_path: Path):
-    rules = SiteRules(origin=OriginRules(timeouts=Timeouts(connect=0.01, first_byte=0.01)))
+    rules = SiteRules(
+        origin=OriginRules(timeouts=Timeouts(connect=0.01, first_byte=0.01)),
+        protection=ProtectionRules(queue_deadline=0.01),
+    )
     async with node_bench(tmp_path, rules) as bench:
         gate = bench.origin.hold()
         leader = asyncio.ensure_future(bench.get())
@@ -209,7 +215,23 @@ async def test_a_fault_is_told_by_its_type_and_nothing_else(bench: NodeBench):
     assert answer.verdict.detail == "10.0.0.1:80 refused"
 
 
-@pytest.mark.parametrize("said", [REFUSED, Said(503, (), b"down")], ids=["no answer", "503"])
+async def test_what_was_held_back_says_why_and_when_to_come_again_and_no_follower_insists(bench: NodeBench):
+    bench.origin.says(HELD_BACK)
+    gate = bench.origin.hold()
+    leader = asyncio.ensure_future(bench.get())
+    await gate.wait_waiting(1)
+    follower = asyncio.ensure_future(bench.get())
+    gate.release()
+    for answer in (await leader, await follower):
+        assert (answer.status, answer.line(b"retry-after")) == (503, b"7")
+        assert answer.line(b"proxy-status") == b"edge-1;error=destination_unavailable"
+        assert answer.cache is not None and answer.cache.endswith(b";detail=origin-rests")
+    assert [request.is_background for request in bench.origin.requests] == [False]
+
+
+@pytest.mark.parametrize(
+    "said", [REFUSED, Said(503, (), b"down"), HELD_BACK], ids=["no answer", "503", "held back"]
+)
 @pytest.mark.parametrize(
     "asked",
     [
@@ -291,6 +313,7 @@ async def test_a_stale_response_is_served_and_refreshed_once_by_a_get(bench: Nod
     await bench.settled()
     (request,) = bench.origin.requests
     assert (request.method, request.fields.get(b"if-none-match")) == (b"GET", b'"1"')
+    assert request.is_background
     assert (await bench.get()).cache == b"edge-1;hit;ttl=10;detail=fresh"
 
 

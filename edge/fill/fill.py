@@ -165,8 +165,8 @@ class Fill:
 
     async def _send(self, route: Route, validating: tuple[StoredResponse, ...]) -> Fetched:
         request, order, positions = route.build(validating), self.order, self.room.positions
-        if not order.may_repeat:
-            request = replace(request, may_repeat=False)
+        if not order.may_repeat or order.is_background:
+            request = replace(request, may_repeat=order.may_repeat, is_background=order.is_background)
         # Never later than this: an order that comes from here on may or may not be in what the origin answers.
         self._fence = positions.stamp(order.need)
         if self._watch is not None:

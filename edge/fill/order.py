@@ -196,3 +196,5 @@ class FillOrder:
     """Position of the purge log up to which what comes must be clean."""
     may_repeat: bool = True
     """False: a fill for this key has just failed, and one more request is all that those who waited for it get."""
+    is_background: bool = False
+    """True: no client waits for it."""

@@ -8,12 +8,15 @@ breaks off raises, it never ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from edge.errors import UpstreamFault
 from edge.fill.body_reader import BodyReader
 from edge.fill.tunnel import Tunnel
 from edge.semantics.message import Fields, ResponseHead, UnixSeconds
+from edge.semantics.reasons import Because
+from edge.semantics.rules import SiteRules
 from edge.values import value
 from edge.wire.framing import NO_BODY, Framing
 
@@ -41,6 +44,28 @@ class UpstreamRequest:
     upgrade: bytes | None = None
     may_repeat: bool = True
     """False: this is a repetition already; no further try where the origin gave no answer."""
+    is_background: bool = False
+    """True: no client waits for it. It is what can be given up first where there is too much to do."""
+
+
+class HeldBack(UpstreamFault):
+    """The request was not sent, so that the next tier is spared: 503, or what is stale.
+
+    because: in our words. retry_after: seconds after which it may be worth while to ask again.
+    """
+
+    def __init__(self, detail: str, because: Because, retry_after: int) -> None:
+        super().__init__(detail, proxy_status=HELD_BACK[because])
+        self.because = because
+        self.retry_after = retry_after
+
+
+HELD_BACK = {
+    Because.ORIGIN_QUEUE_FULL: "connection_limit_reached",
+    Because.ORIGIN_QUEUE_OVERDUE: "connection_limit_reached",
+    Because.ORIGIN_RESTS: "destination_unavailable",
+}
+"""Why a request may be held back, and the error type (RFC 9209 s2.3) for it; both are 503."""
 
 
 class BodySource(Protocol):
@@ -93,3 +118,16 @@ class Upstream(Protocol):
         body: must be given exactly when `request.framing` announces one. Raises UpstreamFault when there is no usable
         answer, and whatever `body.read` raised. Cancelling it destroys the connection.
         """
+
+
+class Origins(Protocol):
+    """The ways to all origins of a worker. edge.fill.pool sends whatever comes, origin_shield does not."""
+
+    def upstream(self, rules: SiteRules) -> Upstream:
+        """The way to the origins of one site. Cheap; make a new one when the rules change."""
+
+    def apply(self, sites: Iterable[SiteRules]) -> None:
+        """These sites are in force now, and no others."""
+
+    async def aclose(self) -> None:
+        """End what runs in the background; connections are the pool's."""

@@ -73,6 +73,9 @@ class Because(Enum):
     FORWARDED_TO_OWNER = "large-at-owner"
     LOOP = "loop"
     GATEWAY = "gateway"
+    ORIGIN_QUEUE_FULL = "origin-queue-full"
+    ORIGIN_QUEUE_OVERDUE = "origin-queue-overdue"
+    ORIGIN_RESTS = "origin-rests"
 
 
 SENTENCE: dict[Because, str] = {
@@ -122,4 +125,7 @@ SENTENCE: dict[Because, str] = {
     Because.FORWARDED_TO_OWNER: "the body is large and another worker of this node keeps it",
     Because.LOOP: "this edge stands in the request's CDN-Loop already",
     Because.GATEWAY: "no usable answer came from the origin",
+    Because.ORIGIN_QUEUE_FULL: "the origin is as busy as it may be, and too many requests wait for it",
+    Because.ORIGIN_QUEUE_OVERDUE: "the origin is as busy as it may be, and the request waited for as long as it may",
+    Because.ORIGIN_RESTS: "the origin failed so often that it is left alone for a while",
 }
