@@ -17,23 +17,25 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.errors import EdgeError
 from edge.measures import Measures
 from edge.server import sockets
-from edge.server.admin import Admin, State
+from edge.server.admin import Admin, State, perigee_version
 from edge.server.command_line import CommandLine, Loaded, write_contents
 from edge.server.keeper import Keeper, Outcome
-from edge.server.orders import Order, Reload, Reopen, Start
+from edge.server.orders import Applied, Order, Reload, Reopen, Start
+from edge.server.purge_counter import Ground, Serving
+from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
 from edge.server.watchdog import Watchdog
 from edge.settings.change import Change
-from edge.settings.node import NodeSettings
+from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.reload import Reloader
 from edge.tasks import TaskOwner
 
@@ -77,6 +79,8 @@ class Supervisor:
         )
         self._contents = loaded.contents
         self._run_dir: Path | None = None
+        self._addresses: tuple[str, ...] = ()
+        self._purging: Purging | None = None
 
     @property
     def settings(self) -> NodeSettings:
@@ -91,52 +95,85 @@ class Supervisor:
         raise_file_limit()
         async with claim(self.settings.data_dir) as run_dir, TaskOwner("supervisor") as tasks:
             with self._signals():
-                admin = Admin(
-                    self._state,
-                    lambda index: admin_socket_of(run_dir, index),
-                    self._measures.registry.snapshot,
-                    self._totals,
-                )
+                for_admin, where = await self._open(run_dir)
                 try:
-                    where = await self._open(run_dir, admin)
-                    lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
-                    tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
-                    try:
-                        return await self._live(tasks, lives, where)
-                    finally:
-                        await self._kill(lives)
+                    async with self._purges(run_dir):
+                        return await self._serve(run_dir, tasks, for_admin, where)
                 finally:
-                    await admin.aclose()
+                    sockets.close(for_admin)
+                    for keeper in self._keepers:
+                        keeper.end()
 
-    async def _open(self, run_dir: Path, admin: Admin) -> str:
-        """Bind everything, make the keepers; in words, where it is."""
+    async def _serve(
+        self, run_dir: Path, tasks: TaskOwner, for_admin: list[socket.socket], where: str
+    ) -> int:
+        admin = Admin(
+            self._state,
+            lambda index: admin_socket_of(run_dir, index),
+            self._measures.registry.snapshot,
+            self._totals,
+            routes=() if self._purging is None else self._purging.counter.api.routes(),
+        )
+        try:
+            if for_admin:
+                await admin.start(for_admin)
+            lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
+            tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
+            try:
+                return await self._live(tasks, lives, where)
+            finally:
+                await self._kill(lives)
+        finally:
+            await admin.aclose()
+
+    @asynccontextmanager
+    async def _purges(self, run_dir: Path) -> AsyncIterator[None]:
+        """The purge log, from before the first worker to after the last one."""
+        if self.settings.purge.log is PurgeLogKind.OFF:
+            yield
+            return
+        ground = Ground(
+            settings=lambda: self.settings,
+            serving=self._serving,
+            socket_of=lambda index: admin_socket_of(run_dir, index),
+            run_dir=run_dir,
+            clock=self._clock,
+            measures=self._measures,
+            version=perigee_version(),
+        )
+        async with purging(ground) as self._purging:
+            yield
+
+    async def _open(self, run_dir: Path) -> tuple[list[socket.socket], str]:
+        """Bind everything, make the keepers. The admin's sockets; and in words, where it is."""
         settings = self.settings
         self._run_dir = run_dir
         await asyncio.to_thread(write_contents, self._contents, contents_of(run_dir))
         count = settings.workers or cores()
         groups: list[list[socket.socket]] = [[] for _ in range(count)]
-        admin_at = "off"
+        for_admin: list[socket.socket] = []
         try:
             for address in settings.listen:
                 for group, more in zip(groups, await sockets.bind(address, count), strict=True):
                     group += more
             if settings.admin is not None:
                 for_admin = (await sockets.bind(settings.admin, 1))[0]
-                admin_at = f"http://{sockets.listening_at(for_admin[0])}"
-                await admin.start(for_admin)
         except EdgeError:
             for group in groups:
                 sockets.close(group)
             raise
-        places = ", ".join(f"http://{sockets.listening_at(sock)}" for sock in groups[0])
+        self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0])
         self._keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
+        places = ", ".join(f"http://{address}" for address in self._addresses)
+        admin_at = f"http://{sockets.listening_at(for_admin[0])}" if for_admin else "off"
         workers = "1 worker" if count == 1 else f"{count} workers"
-        return f"serving {places} with {workers}; admin {admin_at}; data in {settings.data_dir}"
+        return for_admin, f"serving {places} with {workers}; admin {admin_at}; data in {settings.data_dir}"
 
     def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
         def start() -> Start:
             said = self._command_line.pinned(self.settings).as_json()
-            return Start(index, count, str(run_dir), (), said)
+            log = None if self._purging is None else self._purging.access.as_json()
+            return Start(index, count, str(run_dir), (), said, log)
 
         return Keeper(
             index,
@@ -144,8 +181,23 @@ class Supervisor:
             held,
             clock=self._clock,
             restarts=self._measures.worker_restarts,
-            on_end=self._totals.ended,
+            on_start=self._starts,
+            on_end=self._has_ended,
+            on_applied=self._has_applied,
         )
+
+    def _starts(self, index: int) -> None:
+        if self._purging is not None:
+            self._purging.worker_starts(index)
+
+    def _has_ended(self, index: int) -> None:
+        self._totals.ended(index)
+        if self._purging is not None:
+            self._purging.worker_ended(index)
+
+    def _has_applied(self, index: int, applied: Applied) -> None:
+        if self._purging is not None:
+            self._purging.worker_applied(index, applied)
 
     async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
         stop = tasks.spawn(self._stopped.wait(), name="stop")
@@ -215,6 +267,8 @@ class Supervisor:
         if self._stopped.is_set():
             self._at_once.set()
         self._stopped.set()
+        if self._purging is not None:
+            self._purging.serving_changed()
 
     def _hang_up(self) -> None:
         self._reloader.request()
@@ -230,6 +284,8 @@ class Supervisor:
     def _apply(self, settings: NodeSettings, _change: Change) -> None:
         """The files were read and are good: now the workers."""
         logging.getLogger().setLevel(settings.log.level.value.upper())
+        if self._purging is not None:
+            self._purging.rekey()
         self._tell(Reload())
 
     def _tell(self, order: Order) -> None:
@@ -242,4 +298,11 @@ class Supervisor:
             draining=self._stopped.is_set(),
             complaint=self._reloader.complaint(),
             loaded=float(self._measures.settings_loaded.value),
+            purges=None if self._purging is None else self._purging.described(),
         )
+
+    def _serving(self) -> Serving:
+        seen = [keeper.seen() for keeper in self._keepers]
+        indices = tuple(each.index for each in seen if each.served)
+        ready = bool(seen) and len(indices) == len(seen) and not self._stopped.is_set()
+        return Serving(indices, ready, self._addresses)
