@@ -5,10 +5,10 @@ for its register of places, which only grows; new databases make a new atlas (ed
 within one atlas only. A look-up waits for nothing, raises nothing and allocates little: it is on the path of every DNS query.
 
 A *bucket* is all that placement knows of where a client is: a place (country, coordinates or a POP that an override names)
-and a *slot*, one of `SLOTS` equal parts of all clients, by which they are shared out among POPs that are equally good. So
-whatever is decided for a client holds for its bucket. The slot is a hash of the client's network, and every address of the
-network that an answer is good for (`prefix_len`) has the same one; where a database knows a large block as one place, the
-block is still cut into pieces of `SLOT_PREFIX` bits, so that it can be shared out at all.
+and a *slot*, one of `SLOTS` equal parts of all clients, by which they are shared out among POPs that are equally good
+(edge.geo.shares). So whatever is decided for a client holds for its bucket. The slot is a hash of the client's network, and
+every address of the network that an answer is good for (`prefix_len`) has the same one; where a database knows a large block
+as one place, the block is still cut into pieces of `SLOT_PREFIX` bits, so that it can be shared out at all.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from edge.geo.load import Shedding, load_of, shed
+from edge.geo.load import NOT_SHEDDING, Shedding, load_of, shed
 from edge.geo.network_view import Health, NetworkView, PopView
 from edge.settings.network import HealthSettings, Network, NetworkNode, Pop, PopState, Role
 
@@ -102,7 +102,7 @@ class PopHealth:
     """When it last began to get clients again. None = it has them all along."""
     drained: float = 0.0
     ready: float = 1.0
-    shedding: Shedding = Shedding()
+    shedding: Shedding = NOT_SHEDDING
     load: float | None = None
 
 

@@ -26,6 +26,9 @@ class Shedding:
     felt: float = 0.0
 
 
+NOT_SHEDDING = Shedding()
+
+
 def load_of(said: Iterable[tuple[float, float]]) -> float | None:
     """The load of a POP from those of its nodes. said: (weight, load). None = no node with a weight says anything."""
     pairs = [(weight, load) for weight, load in said if weight > 0]

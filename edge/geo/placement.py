@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from edge.geo.network_view import Health, NetworkView, PopView
 from edge.geo.places import Point, distance
-from edge.geo.shares import Seed, turned_away, weighted_order
-from edge.geo.whereabouts import SLOTS, Whereabouts
+from edge.geo.shares import turned_away, weighted_order
+from edge.geo.whereabouts import Whereabouts
 from edge.settings.network import RoutedSite, UnknownCountry
 
 A = TypeVar("A")
@@ -118,6 +118,8 @@ class Placement:
     reasons: tuple[PlacementReason, ...]
     geography_mattered: bool
     alternate: bytes | None = None
+    near: frozenset[str] = frozenset()
+    """Among whom the client's slot decided; the rest of the placement but `pops` does not hang on more of where it is."""
     steps: tuple[Step, ...] = ()
 
 
@@ -138,11 +140,13 @@ def place(subject: Subject, site: RoutedSite, network: NetworkView) -> Placement
     sorted_out = site.alternate is not None and bool(site.allow or site.deny)
     if not chain.left:
         return Placement(None, (), (), (), (PlacementReason.NO_POP,), sorted_out, steps=tuple(chain.steps))
-    ideal = rank(subject, chain.left, network)[0].view.pop.name
+    everything = rank(subject, chain.left, network)
+    ideal = everything[0].view.pop.name
     by_all = _for_everybody(chain, site)
     _for_this_client(chain, subject)
-    ranked = rank(subject, chain.left, network)
-    why, order = _ordered(subject, site, ranked)
+    left = {view.pop.name for view in chain.left}
+    ranked = [each for each in everything if each.view.pop.name in left]
+    why, order, near = _ordered(subject, site, ranked)
     first = order[0]
     take_turns = max(len(first.pop.ipv4), len(first.pop.ipv6)) > site.answers
     mattered = by_all > 1 or sorted_out or take_turns
@@ -157,6 +161,7 @@ def place(subject: Subject, site: RoutedSite, network: NetworkView) -> Placement
         _rotated(first.pop.ipv6, turn, site.answers),
         tuple(dict.fromkeys((why, *notes))),
         mattered,
+        near=frozenset(near),
         steps=tuple(chain.steps),
     )
 
@@ -231,7 +236,7 @@ def _for_everybody(chain: _Chain, site: RoutedSite) -> int:
 
 
 def _for_this_client(chain: _Chain, subject: Subject) -> None:
-    country, seed = subject.where.country, seed_of(subject)
+    country = subject.where.country
     chain.keep(
         PlacementReason.OTHER_COUNTRIES,
         PlacementReason.NONE_FOR_COUNTRY,
@@ -243,34 +248,27 @@ def _for_this_client(chain: _Chain, subject: Subject) -> None:
         (PlacementReason.FULL, PlacementReason.ALL_FULL, lambda view: view.shed),
     )
     for reason, skipped, share in shares:
-        chain.keep(reason, skipped, partial(_takes, seed, share))
+        chain.keep(reason, skipped, partial(_takes, subject.slot, share))
 
 
-def _takes(seed: Seed, share: Callable[[PopView], float], view: PopView) -> bool:
-    return not turned_away(seed, view.pop.name, share(view))
-
-
-def seed_of(subject: Subject) -> Seed:
-    """What a subject is hashed by."""
-    where = subject.where
-    point = "" if where.point is None else f"{where.point.latitude!r} {where.point.longitude!r}"
-    return Seed(f"{where.country or ''} {point}", subject.slot, SLOTS)
+def _takes(slot: int, share: Callable[[PopView], float], view: PopView) -> bool:
+    return not turned_away(slot, view.pop.name, share(view))
 
 
 def _ordered(
     subject: Subject, site: RoutedSite, ranked: list[Ranked]
-) -> tuple[PlacementReason, list[PopView]]:
-    """Why the first is the first, and all in order."""
+) -> tuple[PlacementReason, list[PopView], tuple[str, ...]]:
+    """Why the first is the first, all in order, and the names of those among whom the slot decided."""
     views = [each.view for each in ranked]
-    nearest = ranked[0]
+    nearest, alone = ranked[0], (ranked[0].view.pop.name,)
     if len(ranked) == 1:
-        return PlacementReason.ONLY, views
+        return PlacementReason.ONLY, views, alone
     if nearest.view.pop.name == subject.where.pop:
-        return PlacementReason.OVERRIDE, views
+        return PlacementReason.OVERRIDE, views, alone
     if nearest.kilometres is None:
-        return PlacementReason.DEFAULT_ORDER, views
+        return PlacementReason.DEFAULT_ORDER, views, alone
     if not site.spread:
-        return PlacementReason.NEAREST, views
+        return PlacementReason.NEAREST, views, alone
     limit = max(nearest.kilometres, 0.0) * site.spread_factor + site.spread_extra
     near = {
         each.view.pop.name: each.view
@@ -278,12 +276,11 @@ def _ordered(
         if each.kilometres is not None and each.kilometres <= limit
     }
     if len(near) == 1:
-        return PlacementReason.NEAREST, views
-    chosen = weighted_order(seed_of(subject), [(name, view.pop.weight) for name, view in near.items()])
-    return PlacementReason.SPREAD, [
-        *(near[name] for name in chosen),
-        *(view for view in views if view.pop.name not in near),
-    ]
+        return PlacementReason.NEAREST, views, alone
+    weights = tuple((name, float(view.pop.weight)) for name, view in sorted(near.items()))
+    chosen = weighted_order(subject.slot, weights)
+    rest = [view for view in views if view.pop.name not in near]
+    return PlacementReason.SPREAD, [*(near[name] for name in chosen), *rest], chosen
 
 
 def _rotated(addresses: tuple[A, ...], turn: int, limit: int) -> tuple[A, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
 
 import maxminddb
 import pytest
@@ -16,7 +17,9 @@ from edge.geo.dns.names import name_of
 from edge.geo.dns.view import Geography, Placed
 from edge.geo.network_view import Health, NetworkView, PopView
 from edge.geo.overrides import Overrides
+from edge.geo.placement import Subject, place
 from edge.geo.routing import Routing
+from edge.geo.whereabouts import SLOTS
 from edge.settings.network import PlaceOverride, Pop, RoutedSite
 from tools.mmdb import mmdb_bytes
 
@@ -114,3 +117,39 @@ def test_no_two_answers_within_one_scope_differ(
             placed.v6,
             placed.alias,
         )
+
+
+@given(VIEWS, ADDRESSES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_class_of_places_is_told_what_each_of_them_would_be(
+    atlas: Atlas, pops: tuple[PopView, ...], number: int
+):
+    """Classes are found out from places seen before; the answer is that of placement for this very place."""
+    made = routing(atlas, *pops)
+    for seen in ("10.0.0.1", "10.1.0.1", "192.0.2.1", "10.1.3.1", "10.200.7.7", "9.9.9.9"):
+        made.locate(IPv4Address(seen).packed)
+    found, _ = atlas.bucket_of(number.to_bytes(4))
+    where, slot = divmod(found, SLOTS)
+    bucket = made.locate(number.to_bytes(4)).bucket
+    for site in SITES:
+        right = place(Subject(atlas.register[where], slot), site, made.network)
+        told = made.placement(site.name, bucket)
+        assert told is not None
+        assert (told.pop, told.alternate, told.reasons) == (right.pop, right.alternate, right.reasons)
+        assert told.geography_mattered == right.geography_mattered
+        if right.geography_mattered:
+            assert (told.ipv4, told.ipv6) == (right.ipv4, right.ipv6)
+
+
+def test_many_places_are_few_classes(tmp_path: Path):
+    records = {
+        f"{n >> 8}.{n & 255}.0.0/16": {"latitude": n % 160 - 80.0, "longitude": n % 359 - 179.0}
+        for n in range(0, 2**16, 50)
+    }
+    (tmp_path / "a.mmdb").write_bytes(mmdb_bytes(records))
+    atlas = Atlas([Source(maxminddb.open_database(tmp_path / "a.mmdb", MODE_MMAP_EXT), 6)])
+    made = routing(atlas)
+    for n in range(0, 2**16, 50):
+        made.locate(bytes((n >> 8, n & 255, 1, 1)))
+    assert len(atlas.register) > 1_000
+    assert made.classes < 30
