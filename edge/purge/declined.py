@@ -60,6 +60,7 @@ class Reason(Enum):
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
     LOG_UNAVAILABLE = "log-unavailable"
     NOT_CURRENT = "not-current"
+    TOO_BUSY = "too-busy"
     FAILED = "failed"
 
 
@@ -118,6 +119,7 @@ SAID: Mapping[Reason, Said] = MappingProxyType(
         Reason.IDEMPOTENCY_CONFLICT: Said(422, "Another purge takes another Idempotency-Key."),
         Reason.LOG_UNAVAILABLE: Said(503, "Retry; with the same Idempotency-Key it is the same purge."),
         Reason.NOT_CURRENT: Said(503, "Retry, or ask another node."),
+        Reason.TOO_BUSY: Said(503, "Retry, with smaller purges or fewer at a time."),
         Reason.FAILED: Said(500, "This is a fault of the node; its log has more."),
     }
 )

@@ -14,11 +14,11 @@ Owns: `PurgeDesk`. Rules:
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import ip_address
 from typing import Protocol
 
 from edge.clock import Clock
@@ -34,6 +34,7 @@ from edge.purge.signing.keys import Algorithm, Key, KeyRing, Scope, ScopeKind, a
 from edge.purge.signing.message import Message
 from edge.purge.signing.nonces import Nonces, UsedNonces
 from edge.purge.signing.verify import Policy, verify
+from edge.semantics.forwarding import is_trusted
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import MAX_BYTES, PurgeOrder, encode
 from edge.settings.node import NodeSettings
@@ -55,6 +56,12 @@ NOBODYS_SCOPE = Scope(
     )
 )
 """What a peer of purge.allow may purge without a signature."""
+
+
+LOGGED_APART_SECONDS = 1.0
+"""Refused signatures are logged this often at most; all are counted."""
+
+_log = logging.getLogger("perigee.purge")
 
 
 class Log(Protocol):
@@ -141,6 +148,7 @@ class PurgeDesk:
         self._policy = Policy(settings().purge.max_age, settings().purge.skew)
         self._nonces = Nonces(self._policy.max_age, self._policy.skew)
         self._recalled = False
+        self._logged_at = float("-inf")
 
     # --- what the log says -----------------------------------------------------------------------------------------
 
@@ -187,15 +195,24 @@ class PurgeDesk:
         """Who signed it. Whether the nonce is new is asked when it orders something; reading twice harms nobody."""
         verified = verify(message, self._keys(), self._wall(), self._now_policy())
         if isinstance(verified, Refused):
-            self._measures.signatures.of(verified.fault.value).value += 1
+            self._count(verified)
             return refused(verified)
         self._measures.signatures.of("verified").value += 1
         return Caller(verified.key.id, verified.key, verified.nonce, float(verified.created))
 
+    def _count(self, refusal: Refused) -> None:
+        """In the metric; and in the log what the caller is not told, but not as often as he likes."""
+        self._measures.signatures.of(refusal.fault.value).value += 1
+        now = self._clock.mono()
+        if now - self._logged_at >= LOGGED_APART_SECONDS:
+            self._logged_at = now
+            said = {"reason": refusal.fault.value, "key": refusal.keyid, "detail": refusal.detail}
+            _log.warning("a signed request is refused", extra=said)
+
     def caller_by_method(self, message: Message, peer: str) -> Caller | Declined:
         """Who sends PURGE: as signed, else a peer of purge.allow. peer: an IP address."""
         signed = b"signature-input" in message.fields or b"signature" in message.fields
-        if not signed and any(ip_address(peer) in network for network in self._settings().purge.allow):
+        if not signed and is_trusted(peer, self._settings().purge.allow):
             return Caller(f"peer {peer}")
         return self.caller(message)
 
@@ -258,7 +275,7 @@ class PurgeDesk:
         lacking = allows(key, (wanted_of(item, sites) for item in request.items))
         if lacking is None:
             return None
-        self._measures.signatures.of(lacking.fault.value).value += 1
+        self._count(lacking)
         return refused(lacking)
 
     def _fresh(self, caller: Caller, order_id: str) -> Declined | None:
@@ -271,9 +288,9 @@ class PurgeDesk:
         return None
 
     def _replayed(self, caller: Caller, order_id: str, seq: int = 0) -> Declined:
-        self._measures.signatures.of(SignatureFault.REPLAYED.value).value += 1
-        known = self.recent.get(order_id)
         told = Refused(SignatureFault.REPLAYED, "this signature has ordered a purge before", caller.by)
+        self._count(told)
+        known = self.recent.get(order_id)
         return refused(told, id=order_id, seq=seq if known is None else known.seq)
 
     def _in_rate(self, request: PurgeRequest, order_id: str) -> Declined | None:

@@ -51,7 +51,12 @@ def asked(said: Mapping[str, object]) -> PurgeOrder | None:
 def answered(said: Mapping[str, object]) -> Would | None:
     """What a node answered, None = nothing that can be believed."""
     match said:
-        case {"objects": int(objects), "bytes": int(size), "hot_objects": int(hot), "complete": bool(complete)}:
+        case {
+            "objects": int(objects),
+            "bytes": int(size),
+            "hot_objects": int(hot),
+            "complete": bool(complete),
+        }:
             counts = (objects, size, hot)
             if all(type(count) is int and 0 <= count < _MOST for count in counts):
                 return Would(*counts, complete)

@@ -18,7 +18,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Protocol, assert_never
 
@@ -47,6 +46,7 @@ from edge.purge.dialects_routes import (
 from edge.purge.log import LogUnavailable
 from edge.purge.requests import PurgeRequest, Wait
 from edge.purge.signing.message import Message
+from edge.semantics.forwarding import is_trusted
 from edge.semantics.message import Fields, Line, RequestHead, UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.server.purge_openapi import openapi
@@ -56,6 +56,8 @@ from edge.wire.request import parse_host
 
 BODY_SECONDS = 10.0
 """A purge's body is small; who takes longer holds a connection for nothing."""
+MAX_HELD = 64 * 1024 * 1024
+"""Bytes of bodies that are held at a time, whoever sent them; then 503."""
 DRY_RUN_SECONDS = 5.0
 """How long nodes may count."""
 ITEMS_IN_A_LIST = 10
@@ -102,7 +104,10 @@ class Fleet(Protocol):
 
 
 class PurgeApi:
-    """One of a node, in the process that has the desk. settings: those in force. body_seconds: a body's time."""
+    """One of a node, in the process that has the desk. settings: those in force. body_seconds: a body's time.
+
+    max_held: bytes of bodies at a time.
+    """
 
     def __init__(
         self,
@@ -113,6 +118,7 @@ class PurgeApi:
         settings: Callable[[], NodeSettings],
         clock: Clock,
         body_seconds: float = BODY_SECONDS,
+        max_held: int = MAX_HELD,
     ) -> None:
         self._desk = desk
         self._log = log
@@ -120,6 +126,9 @@ class PurgeApi:
         self._settings = settings
         self._clock = clock
         self._body_seconds = body_seconds
+        self._max_held = max_held
+        self.held = 0
+        """Bytes of the bodies of requests that are not answered yet."""
         self._counted = desk.counted
         self._runner: web.AppRunner | None = None
 
@@ -154,9 +163,9 @@ class PurgeApi:
     async def _serve(self, request: web.Request, *, reading_is_free: bool) -> web.Response:
         target = request.raw_path.encode("utf-8", "surrogateescape")
         found = route(request.method.encode(), target)
-        whole = False
+        body, whole = bytearray(), False
         try:
-            message = await self._message(request, target)
+            message = await self._message(request, target, body)
             if isinstance(message, Declined):
                 answer = problem(message, found.shape if isinstance(found, Purge) else None)
             else:
@@ -165,6 +174,8 @@ class PurgeApi:
         except Exception:  # noqa: BLE001  # the caller is told, and the log
             _log.exception("a purge request failed", extra={"target": request.raw_path[:200]})
             answer = problem(declined(Reason.FAILED, "the node failed to answer"))
+        finally:
+            self.held -= len(body)
         self._count(found, answer)
         response = web.Response(status=answer.status, body=answer.body)
         response.headers.extend([(name.decode(), value.decode("latin-1")) for name, value in answer.fields])
@@ -173,8 +184,8 @@ class PurgeApi:
             response.force_close()
         return response
 
-    async def _message(self, request: web.Request, target: bytes) -> Message | Declined:
-        """The request with its whole body."""
+    async def _message(self, request: web.Request, target: bytes, body: bytearray) -> Message | Declined:
+        """The request with its whole body. body: what it is read into."""
         fields = Fields((name, value.strip(b" \t")) for name, value in request.raw_headers)
         hosts = fields.all(b"host")
         if not target.startswith(b"/") or len(hosts) != 1:
@@ -185,36 +196,34 @@ class PurgeApi:
             return declined(Reason.BAD_REQUEST, fault.detail, "Host")
         if b"content-encoding" in fields:
             return declined(Reason.CONTENT_ENCODING, "the body is coded", "Content-Encoding")
-        body = await self._body(request)
-        if isinstance(body, Declined):
-            return body
-        return Message(request.method.encode(), authority, target, fields, body)
+        why = await self._read_body(request, body)
+        return why or Message(request.method.encode(), authority, target, fields, bytes(body))
 
     def _scheme(self, request: web.Request, fields: Fields) -> bytes:
         """What the client spoke: as a proxy of ours says that ends TLS before us, else http."""
         said = fields.all(b"x-forwarded-proto")
-        if said != (b"https",) or request.remote is None:
-            return b"http"
-        peer = ip_address(request.remote)
-        return b"https" if any(peer in network for network in self._settings().trusted_proxies) else b"http"
+        trusted = is_trusted(request.remote or "", self._settings().trusted_proxies)
+        return b"https" if trusted and said == (b"https",) else b"http"
 
-    async def _body(self, request: web.Request) -> bytes | Declined:
+    async def _read_body(self, request: web.Request, body: bytearray) -> Declined | None:
         most = self._settings().purge.max_body
         too_large = declined(Reason.BODY_TOO_LARGE, f"the body has more than {most} bytes")
         if request.content_length is not None and request.content_length > most:
             return too_large
-        read_so_far = bytearray()
         try:
             async with asyncio.timeout(self._body_seconds):
                 async for piece in request.content.iter_any():
-                    read_so_far += piece
-                    if len(read_so_far) > most:
+                    body += piece
+                    self.held += len(piece)
+                    if len(body) > most:
                         return too_large
+                    if self.held > self._max_held:
+                        return declined(Reason.TOO_BUSY, "too many purges are under way", retry_after=1)
         except TimeoutError:
             return declined(Reason.BODY_TOO_SLOW, "the body did not come")
         except (ClientError, web.RequestPayloadError, ConnectionError):
             return declined(Reason.BAD_REQUEST, "the body broke off or is framed wrongly")
-        return bytes(read_so_far)
+        return None
 
     async def _answer(self, message: Message, found: Route | Declined, *, reading_is_free: bool) -> Answer:
         if isinstance(found, Purge):

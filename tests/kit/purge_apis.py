@@ -170,7 +170,9 @@ class ApiNode:
 
 
 @asynccontextmanager
-async def purge_api(office: Office | None = None, *, body_seconds: float = 5.0) -> AsyncIterator[ApiNode]:
+async def purge_api(
+    office: Office | None = None, *, body_seconds: float = 5.0, max_held: int = 1 << 20
+) -> AsyncIterator[ApiNode]:
     """One node's API, until the end of the block."""
     office = Office() if office is None else office
     desk, fleet = await office.desk(), HandFleet(office.clock)
@@ -181,6 +183,7 @@ async def purge_api(office: Office | None = None, *, body_seconds: float = 5.0) 
         settings=lambda: office.settings,
         clock=office.clock,
         body_seconds=body_seconds,
+        max_held=max_held,
     )
     async with AsyncExitStack() as stack:
         loopback = ListenAddress("127.0.0.1", 0)

@@ -132,6 +132,21 @@ async def test_a_key_that_is_taken_away_is_refused_at_once():
     assert (answer.reason, answer.word, answer.status) == (SignatureFault.UNKNOWN_KEY, "bad-signature", 401)
 
 
+async def test_what_the_caller_is_not_told_is_logged_but_not_as_often_as_he_likes(
+    caplog: pytest.LogCaptureFixture,
+):
+    office = Office()
+    desk = await office.desk()
+    office.ring = KeyRing()
+    for _ in range(50):
+        await desk.ask(office.post(ONE))
+    (line,) = caplog.records
+    assert (line.reason, line.key, line.detail) == ("unknown-key", "all", "no key has that id")  # type: ignore[attr-defined]
+    office.clock.advance(1.0)
+    await desk.ask(office.post(ONE))
+    assert len(caplog.records) == 2
+
+
 async def test_an_unsigned_purge_is_401():
     office = Office()
     desk = await office.desk()
@@ -256,6 +271,13 @@ async def test_an_allowed_peer_needs_no_signature_and_may_not_purge_everything()
     assert not isinstance(caller, Declined)
     found = desk.desk.permits(PurgeRequest((Everything(),)), caller)
     assert found is not None and found.word == "wrong-scope"
+
+
+async def test_a_peer_is_the_same_on_a_socket_of_both_families():
+    office = Office()
+    office.change(allow=(ip_network("10.0.0.0/8"),))
+    desk = await office.desk()
+    ordered(await desk.ask_by_method(purged("https://shop.example/a"), "::ffff:10.1.2.3"))
 
 
 @pytest.mark.parametrize("peer", ["11.0.0.1", "::1"])

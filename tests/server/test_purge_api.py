@@ -19,6 +19,7 @@ from tests.kit.answer import Answer
 from tests.kit.client import RawClient
 from tests.kit.desks import ALL, SHOPS, purged, urls
 from tests.kit.purge_apis import ApiNode, purge_api
+from tests.kit.waiting import until
 
 ONE = urls(1)
 
@@ -277,6 +278,26 @@ async def test_a_body_that_does_not_come_is_408():
     async with purge_api(body_seconds=0.05) as node:
         answer = await raw(node, b"POST /v1/purges HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{")
         assert (answer.status, json.loads(answer.body)["reason"]) == (408, "body-too-slow")
+
+
+async def test_bodies_together_have_a_bound_and_what_is_done_counts_no_more():
+    async with purge_api(max_held=300) as node:
+        for number in range(5):
+            assert (await node.post(urls(5, number))).status == 202  # 180 bytes each
+        head = b"POST /v1/purges HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n"
+        async with await RawClient.connect("127.0.0.1", int(node.private.rpartition(":")[2])) as slow:
+            await slow.send(head + b"x" * 190)
+            await until(lambda: is_held(node, 190))
+            answer = await node.post(urls(5))
+            assert (answer.status, answer.reason) == (503, "too-busy")
+            await slow.send(b"x" * 10)
+            assert (await slow.read_answer()).status == 401
+        assert (await node.post(urls(5, 9))).status == 202
+        assert node.api.held == 0
+
+
+async def is_held(node: ApiNode, size: int) -> bool:
+    return node.api.held == size
 
 
 @pytest.mark.parametrize("where", ["private", "public"])
