@@ -8,7 +8,7 @@ pause while more than `MAX_UNREAD` bytes wait, and to go on when they were taken
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge.errors import UpstreamFault
@@ -44,6 +44,8 @@ class BodyReader:
     __slots__ = (
         "_ended",
         "_error",
+        "_is_broken",
+        "_on_over",
         "_paused",
         "_pieces",
         "_producer",
@@ -61,8 +63,10 @@ class BodyReader:
         self._unread = 0
         self._paused = False
         self._ended = False
+        self._is_broken = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._on_over: Callable[[bool], None] | None = None
         self.small: bytes | None = None
         self.trailers: Fields = EMPTY
         self.close_delimited = False
@@ -114,7 +118,7 @@ class BodyReader:
         producer, self._producer = self._producer, None
         if not self.is_over:
             self._error = UpstreamFault("given up by its reader", proxy_status="http_response_incomplete")
-            self._wake()
+            self._over()
         if producer is not None:
             producer.abandon()
 
@@ -122,6 +126,17 @@ class BodyReader:
     def is_over(self) -> bool:
         """No more will come: it ended, broke off or was given up. Pieces may still wait to be read."""
         return self._ended or self._error is not None
+
+    def when_over(self, tell: Callable[[bool], None]) -> None:
+        """Call this once no more will come, at once when that is so already: whether the next tier broke it off.
+
+        One may be told.
+        """
+        assert self._on_over is None, "somebody is told already"
+        if self.is_over:
+            tell(self._is_broken)
+        else:
+            self._on_over = tell
 
     def come_from(self, producer: Producer) -> None:
         """Where the bytes come from, until the end."""
@@ -146,20 +161,27 @@ class BodyReader:
         self.trailers = trailers
         self.close_delimited = close_delimited
         self._producer = None
-        self._wake()
+        self._over()
 
     def fail(self, error: Exception) -> None:
         """The body broke off."""
         assert not self.is_over, "a body ends once"
         self._error = error
+        self._is_broken = isinstance(error, UpstreamFault)
         self._producer = None
-        self._wake()
+        self._over()
 
     def settle_small(self) -> None:
         """Called when the head is handed over: what is complete by now is `small`."""
         if self._ended and not self._paused:
             pieces = self._pieces
             self.small = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _over(self) -> None:
+        self._wake()
+        tell, self._on_over = self._on_over, None
+        if tell is not None:
+            tell(self._is_broken)
 
     def _wake(self) -> None:
         waiter = self._waiter

@@ -10,22 +10,19 @@ idle connection died. RFC 9110 s9.2.2, RFC 9112 s9.3.1.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from typing import assert_never
 
 from edge.clock import Clock
 from edge.errors import UpstreamFault
-from edge.fill.connection import Connection
 from edge.fill.destination import DEFAULT_POOL, Destination, PoolRoom, PoolSettings
 from edge.fill.dial import TlsContexts
-from edge.fill.exchange import Answer, Exchange, request_bytes
 from edge.fill.resolver import NameSource
-from edge.fill.upload import Upload
-from edge.fill.upstream import SAFE_METHODS, BodySource, Fetched, OnInterim, Timings, UpstreamRequest
+from edge.fill.trying import Errand, Further, Try
+from edge.fill.upstream import BodySource, Fetched, OnInterim, UpstreamRequest
 from edge.measures import Measures
 from edge.semantics.rules import OriginAddress, OriginRules
 from edge.tasks import TaskOwner
-from edge.wire.framing import NO_BODY
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 
 _Key = tuple[bytes, bytes, int, bool, str | None, str | None, bool]
@@ -70,6 +67,10 @@ class OriginPool:
             held = self._destinations[key] = Destination(origin, self._room)
         return held
 
+    def trying(self, errand: Errand, destination: Destination) -> Try:
+        """One try of a request, for who says by himself what comes after it."""
+        return Try(errand, destination, self._room)
+
     def apply(self, limits: Limits) -> None:
         """New bounds, for connections that are opened from now on."""
         self._room.limits = limits
@@ -95,86 +96,42 @@ class OriginUpstream:
         self, request: UpstreamRequest, body: BodySource | None = None, on_interim: OnInterim | None = None
     ) -> Fetched:
         """See `Upstream.fetch`."""
-        assert (body is None) == (request.framing == NO_BODY), "a body and its framing come together"
         rules = self._rules
-        total_at = asyncio.get_running_loop().time() + rules.timeouts.total
-        may_repeat = body is None and request.method in SAFE_METHODS
-        fresh = not may_repeat
-        tries_left = rules.retries if may_repeat and request.may_repeat else 0
+        errand = Errand(request, body, on_interim, rules)
+        fresh = not errand.may_repeat
+        tries_left = rules.retries if errand.may_repeat and request.may_repeat else 0
         others = iter(self._destinations)
         destination = _next(others)
         if destination is None:
             raise UpstreamFault("the site has no origin", proxy_status="destination_not_found")
         while True:
+            trying = Try(errand, destination, self._room)
             try:
-                connection = await destination.acquire(rules, fresh=fresh)
+                return await trying.run(fresh=fresh)
             except UpstreamFault:
-                # Nothing was sent: the next origin may have any request.
-                destination = _next(others)
-                if destination is None:
-                    raise
-                continue
-            exchange = Exchange(request, rules.timeouts, on_interim, total_at=total_at)
-            try:
-                answer = await self._send(destination, connection, exchange, request, body)
-            except UpstreamFault as fault:
-                is_dead = fault.proxy_status == "connection_terminated"
-                if exchange.has_bytes or not may_repeat:
-                    raise
-                if exchange.is_reused and is_dead and not fresh:
-                    # Allowed even where no retry is; where one is, this was it: nobody can tell a kept connection that
-                    # had died from an origin that resets whatever it gets.
-                    fresh = True
-                    tries_left = max(0, tries_left - 1)
-                else:
-                    following = _next(others)
-                    if not tries_left or (following is None and not is_dead):
+                match trying.further:
+                    case Further.FINAL:
                         raise
-                    tries_left -= 1
-                    destination = following or destination
+                    case Further.NOT_SENT:
+                        destination = _next(others)
+                        if destination is None:
+                            raise
+                        continue
+                    case Further.WAS_DEAD:
+                        # Allowed even where no retry is; where one is, this was it: nobody can tell a kept connection that
+                        # had died from an origin that resets whatever it gets.
+                        fresh = True
+                        tries_left = max(0, tries_left - 1)
+                    case Further.DROPPED | Further.SILENT as further:
+                        following = _next(others)
+                        if not tries_left or (following is None and further is Further.SILENT):
+                            raise
+                        tries_left -= 1
+                        destination = following or destination
+                    case _ as never:
+                        assert_never(never)
                 destination.tally.retries.value += 1
-            else:
-                return _fetched(destination, connection, exchange, answer)
-
-    async def _send(
-        self,
-        destination: Destination,
-        connection: Connection,
-        exchange: Exchange,
-        request: UpstreamRequest,
-        body: BodySource | None,
-    ) -> Answer:
-        head = request_bytes(request, destination.origin.path)
-        if body is None:
-            connection.send(head, exchange)
-        else:
-            connection.send(b"", exchange)
-            upload = Upload(connection, exchange, head, request.framing, body)
-            exchange.upload = self._room.tasks.spawn(upload.run(), name=f"upload to {destination.name}")
-        try:
-            return await exchange.answered
-        except UpstreamFault as fault:
-            destination.tally.outcome(fault.proxy_status).value += 1
-            raise
-        except asyncio.CancelledError:
-            connection.drop(exchange)
-            raise
 
 
 def _next(destinations: Iterator[Destination]) -> Destination | None:
     return next(destinations, None)
-
-
-def _fetched(destination: Destination, connection: Connection, exchange: Exchange, answer: Answer) -> Fetched:
-    head = answer.parsed.head
-    destination.tally.outcome(head.status // 100).value += 1
-    destination.tally.seconds.observe(answer.at - exchange.sent_at)
-    return Fetched(
-        head,
-        answer.parsed.framing,
-        exchange.body,
-        answer.tunnel,
-        exchange.is_reused,
-        connection.address,
-        Timings(exchange.sent_at, answer.at),
-    )

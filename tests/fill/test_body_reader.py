@@ -152,3 +152,28 @@ async def test_a_body_ends_once_and_has_one_reader():
         body.end()
     with pytest.raises(AssertionError, match="ends once"):
         body.fail(FAULT)
+
+
+@pytest.mark.parametrize(
+    "ends,broken",
+    [
+        (BodyReader.end, False),
+        (BodyReader.abort, False),
+        (lambda body: body.fail(FAULT), True),
+        (lambda body: body.fail(ConnectionError("the upload's client left")), False),
+    ],
+    ids=["complete", "given up", "broken off", "not the next tier's fault"],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_one_is_told_when_it_is_over_and_whether_the_next_tier_broke_it_off(ends, broken, when):
+    body = BodyReader()
+    told: list[bool] = []
+    body.feed([b"x"])
+    if when == "before":
+        ends(body)
+    body.when_over(told.append)
+    if when == "after":
+        assert told == []
+        ends(body)
+    body.abort()
+    assert told == [broken]
