@@ -28,7 +28,7 @@ from edge.geo.dns.wire import HEADER_BYTES, PLAIN_LIMIT, Rcode
 from edge.geo.dns.zone import Route, Zone
 
 MAX_LOCATED = 65_536
-"""Client networks whose bucket is remembered; they are forgotten all at once, which costs less than keeping an order."""
+"""Blocks of a family whose bucket is remembered; they are forgotten all at once, which costs less than keeping an order."""
 
 _IN = IN.to_bytes(2, "big")
 _V4_OPTION = b"\0\x0b\0\x08\0\x07\0\x01\x18\0"
@@ -36,6 +36,8 @@ _V4_OPTION = b"\0\x0b\0\x08\0\x07\0\x01\x18\0"
 _V6_OPTION = b"\0\x0f\0\x08\0\x0b\0\x02\x38\0"
 _COOKIE_OPTION = b"\0\x1c\0\x0a\0\x18"
 """The same with a cookie of both halves."""
+_HALVES = tuple(bytes((octet >> 4,)) + b"/" for octet in range(256))
+"""What stands for the upper half of an octet in the key of a block of 20 bits."""
 _NO_OPTION = b"\0\0"
 _SCOPES = tuple(bytes((scope,)) for scope in range(129))
 _NEVER = frozenset(kind.to_bytes(2, "big") for kind in (0, Rtype.OPT, Rtype.AXFR, Rtype.IXFR))
@@ -91,7 +93,8 @@ class HotAnswers(Generic[Counted]):
         self._has_cookie = has_cookie
         self._by_question: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
         self._by_wildcard: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
-        self._located: dict[bytes, tuple[int, bytes]] = {}
+        self._v4: dict[bytes, tuple[int, bytes]] = {}
+        self._v6: dict[bytes, tuple[int, bytes]] = {}
         size = udp_size.to_bytes(2, "big")
         self._opts = tuple(b"\0\0\x29" + size + b"\0\0" + flags for flags in (b"\0\0", b"\x80\0"))
         ecs = view.ecs
@@ -173,15 +176,35 @@ class HotAnswers(Generic[Counted]):
         return None
 
     def _where(self, network: bytes) -> tuple[int, bytes]:
-        """Bucket and scope. network: 3 or 7 octets of a client subnet, 4 or 16 of a resolver's address."""
-        known = self._located.get(network)
-        if known is None:
-            family, size = (IPV4, 4) if len(network) <= 4 else (IPV6, 16)
-            located = self.view.geography.locate(network.ljust(size, b"\0"))
-            known = located.bucket, _SCOPES[min(located.prefix, self.view.finest(family))]
-            if len(self._located) >= MAX_LOCATED:
-                self._located.clear()
-            self._located[network] = known
+        """Bucket and scope. network: 3 or 7 octets of a client subnet, 4 or 16 of a resolver's address.
+
+        What was found out is kept for the whole block that it holds for: of 16, 20 or 24 bits, or 32, 48 or 56.
+        """
+        if len(network) <= 4:
+            located = self._v4
+            known = (
+                located.get(network[:2])
+                or located.get(network[:2] + _HALVES[network[2]])
+                or located.get(network[:3])
+            )
+        else:
+            located = self._v6
+            known = located.get(network[:4]) or located.get(network[:6]) or located.get(network[:7])
+        # Within a subnet addresses may differ; then what is known of it is for this question only.
+        return known or located.get(b"--" + network) or self._look_up(network, located)
+
+    def _look_up(self, network: bytes, located: dict[bytes, tuple[int, bytes]]) -> tuple[int, bytes]:
+        is_v4 = len(network) <= 4
+        found = self.view.geography.locate(network.ljust(4 if is_v4 else 16, b"\0"))
+        prefix = found.prefix
+        known = found.bucket, _SCOPES[min(prefix, self.view.finest(IPV4 if is_v4 else IPV6))]
+        if len(located) >= MAX_LOCATED:
+            located.clear()
+        if is_v4:
+            keys = {16: network[:2], 20: network[:2] + _HALVES[network[2]], 24: network[:3]}
+        else:
+            keys = {32: network[:4], 48: network[:6], 56: network[:7]}
+        located[next((key for bits, key in keys.items() if prefix <= bits), b"--" + network)] = known
         return known
 
     def _placed(self, routed: Routed[Counted], bucket: int, qname: bytes) -> Ready[Counted]:

@@ -139,7 +139,7 @@ def test_an_answer_is_placed_once_for_each_bucket():
         ready.answer(query("www", subnet=(f"10.9.{each}.0", 24)), LOCAL)
         ready.answer(query("www", subnet=("10.20.30.0", 24)), LOCAL)
     assert world.placed == [("www", 2), ("www", 3)]
-    assert len(world.located) == 51
+    assert len(world.located) == 2
 
 
 def test_a_bucket_is_told_apart_by_the_whole_network():
@@ -182,12 +182,36 @@ def test_names_that_do_not_exist_are_not_kept():
 
 @pytest.mark.slow
 def test_networks_are_remembered_up_to_a_bound():
+    fine = {f"10.{each}.0.0/30": each for each in range(1, 256)}  # nothing is known of a block as a whole
+    ready = hot(view_of(World({"0.0.0.0/0": 300, **fine})))
+    for each in range(MAX_LOCATED + 2):
+        ready._where((0x0A000000 + (each << 8 | each >> 16)).to_bytes(4, "big"))
+    assert 0 < len(ready._v4) <= MAX_LOCATED
+
+
+def test_what_holds_for_a_block_is_asked_once():
     world = World()
     ready = hot(view_of(world))
-    asked = query("www", size=None)
-    for each in range(MAX_LOCATED + 2):
-        ready.answer(asked, (0x0A000000 + each).to_bytes(4, "big"))
-    assert len(ready._located) <= MAX_LOCATED
+    for each in range(1, 100):
+        ready.answer(query("www", subnet=(f"10.9.{each}.0", 24)), LOCAL)
+        ready.answer(query("www"), ip_address(f"10.9.3.{each}").packed)
+        ready.answer(query("www", subnet=(f"2001:db8:7:{each:x}00::", 56)), LOCAL)
+    assert len(world.located) == 2
+
+
+def test_what_is_known_of_a_subnet_says_nothing_of_a_resolver_in_it():
+    world = World({"192.0.2.128/25": 8, "0.0.0.0/0": 9})
+    ready = hot(view_of(world))
+
+    def told(source: str, subnet: tuple[str, int] | None = None) -> str:
+        found = ready.answer(query("www", subnet=subnet), ip_address(source).packed)
+        assert found is not None
+        return found[1].reply.pop
+
+    for _ in range(2):
+        assert told("127.0.0.1", ("192.0.2.0", 24)) == "pop9"
+        assert told("192.0.2.200") == "pop8"
+        assert told("192.0.2.100") == "pop9"
 
 
 def test_by_tcp_the_size_of_edns_does_not_count():
