@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench soak-purge bench-purge format reference lock
+.PHONY: help setup run test check bench soak-purge bench-purge bench-dns format reference lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,6 +37,9 @@ soak-purge: setup ## Purges under faults on real processes, two minutes (see too
 
 bench-purge: setup ## Measure purges on this machine (see tools/bench_purge.py)
 	$(BIN)/python -m tools.bench_purge $(ARGS)
+
+bench-dns: setup ## Measure the DNS server beside PowerDNS and gdnsd (see tools/bench_dns.py)
+	$(BIN)/python -m tools.bench_dns $(ARGS)
 
 format: setup ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
