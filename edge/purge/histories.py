@@ -26,9 +26,10 @@ KEPT: Final = 100
 """Histories remembered; the oldest is forgotten."""
 MAX_NUMBER: Final = 0xFFFF
 """16 bits: a fence has 64, of which 48 are for sequence numbers."""
-EPOCH_DAY: Final = 20_454
-"""2026-01-01, in days since 1970."""
-NUMBERS_A_DAY: Final = 4
+SLOT_SECONDS: Final = 21_600
+"""A lost file begins with the number of the six hours that we are in; they last for forty years."""
+FIRST_SLOT: Final = 81_816
+"""2026-01-01, in such slots since 1970."""
 _log = logging.getLogger("perigee.purge")
 
 
@@ -65,7 +66,7 @@ class Histories:
         """The first number of a file that begins today."""
         if self._file.exists():
             return 1
-        return max(0, int(self._clock.now() // 86_400) - EPOCH_DAY) * NUMBERS_A_DAY + 1
+        return max(0, int(self._clock.now() // SLOT_SECONDS) - FIRST_SLOT) + 1
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

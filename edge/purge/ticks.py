@@ -33,6 +33,8 @@ MOST_TICK_SECONDS = 5.0
 NODES_A_SECOND = 25
 JITTER_SECONDS = 0.5
 OWN_PROOF_SECONDS = 5.0
+NOT_YET_SECONDS = 0.02
+"""While there is no connection, or our reader has not begun: it would not see the tick."""
 HEARD_SECONDS = 10.0
 """How long a node that says nothing is still spoken for."""
 HISTORY_SECONDS = 3_600.0
@@ -81,13 +83,12 @@ class Ticks:
         jitter = 0.0
         while True:
             left = self.due_at(jitter) - self._clock.mono()
-            if left > 0.0:
-                await asyncio.sleep(left)
+            if left > 0.0 or not (self._bus.is_connected and self._follower.history):
+                await asyncio.sleep(max(left, NOT_YET_SECONDS))
                 continue
-            if self._bus.is_connected:
-                with suppress(BusFault):
-                    await self._bus.publish(self._bus.address.tick_subject, encode(self.tick()))
-                await self._say_history()
+            with suppress(BusFault):
+                await self._bus.publish(self._bus.address.tick_subject, encode(self.tick()))
+            await self._say_history()
             self._ticked_at = self._clock.mono()
             jitter = JITTER_SECONDS * secrets.randbelow(1000) / 1000.0
 
