@@ -130,6 +130,7 @@ class Bus:
         self._errors = measures.bus_errors
         self._tasks = TaskOwner(f"bus {name}")
         self._client: Client | None = None
+        self._is_closed = False
         self._gone = asyncio.Event()
         self._changed = asyncio.Condition()
         self._wanted: list[tuple[str, Heard]] = []
@@ -158,6 +159,7 @@ class Bus:
 
     async def aclose(self) -> None:
         """End; what waits for an answer gets BusLost."""
+        self._is_closed = True
         await self._tasks.aclose()
         self._fail_all("the bus is closed")
 
@@ -181,8 +183,7 @@ class Bus:
 
     async def _keep(self) -> None:
         try:
-            while True:
-                client = await self._dial_until_connected()
+            while (client := await self._dial_until_connected()) is not None:
                 try:
                     await self._gone.wait()
                 finally:
@@ -200,13 +201,14 @@ class Bus:
         self._fail_all(self.fault or "the connection is gone")
         self._gone.set()
 
-    async def _dial_until_connected(self) -> Client:
+    async def _dial_until_connected(self) -> Client | None:
+        """None once the bus is closed: nats-py swallows a cancellation now and then, and then nobody else tells us."""
         urls = self.address.urls
         # Not the one that was just lost: one that froze takes connections, and then says nothing.
         at = urls.index(self.server) + 1 if self.server in urls else secrets.randbelow(len(urls))
         tries = 0
         pauses = Pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        while True:
+        while not self._is_closed:
             url = urls[(at + tries) % len(urls)]
             try:
                 client = await self._dial(url)
@@ -216,11 +218,15 @@ class Bus:
                     _log.warning("cannot connect to the bus", extra={"why": fault.detail})
                 self.fault = fault.detail
             else:
+                if self._is_closed:
+                    await let_go(client)
+                    return None
                 await self._is_up(client, url)
                 return client
             tries += 1
-            if tries % len(urls) == 0:
+            if tries % len(urls) == 0 and not self._is_closed:
                 await asyncio.sleep(pauses.next(secrets.randbelow(1000) / 1000.0))
+        return None
 
     async def _dial(self, url: str) -> Client:
         self._gone = gone = asyncio.Event()

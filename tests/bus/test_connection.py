@@ -218,3 +218,17 @@ async def test_closing_leaves_no_task_and_may_be_done_twice(tmp_path: Path):
         assert running() == before
         with pytest.raises(BusLost):
             await bus.request("a", b"", within=1.0)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_it_ends_at_once_whatever_it_is_doing(tmp_path: Path, turns: int):
+    """nats-py swallows a cancellation that comes while it closes a connection that failed."""
+    nobody = NatsServer(tmp_path, port=1).address()
+    bus = Bus(nobody, name="n", clock=SystemClock(), measures=Measures())
+    connecting = asyncio.ensure_future(bus.connect(within=PATIENCE))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE / 2):
+        await bus.aclose()
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
