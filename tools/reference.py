@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge.geo.dns.measures import DnsMeasures
+from edge.geo.dns.render import SENTENCE as ANSWER_SENTENCE
+from edge.geo.dns.render import AnswerReason
+from edge.geo.placement import SENTENCE as PLACEMENT_SENTENCE
+from edge.geo.placement import PlacementReason
 from edge.measures import Measures
 from edge.purge.declined import SAID
 from edge.purge.desk_measures import DeskMeasures
@@ -70,6 +75,32 @@ def reasons() -> str:
     about = "The word stands in `Cache-Status` (as `detail`), in the access log, in metrics, and in `perigee explain`."
     rows = [(f"`{because.value}`", SENTENCE[because]) for because in Because]
     return _page("Reasons", "edge/semantics/reasons.py", about, table(("reason", "meaning"), rows))
+
+
+def dns_server() -> str:
+    """What the DNS server counts, and why it answers as it does."""
+    metric_rows = [
+        (
+            f"`{said.name}`",
+            said.kind.value,
+            ", ".join(f"`{label}`" for label in said.labels),
+            said.help,
+        )
+        for said in DnsMeasures().registry.declarations()
+    ]
+    answers = [(f"`{reason.value}`", ANSWER_SENTENCE[reason]) for reason in AnswerReason]
+    placements = [(f"`{reason.value}`", PLACEMENT_SENTENCE[reason]) for reason in PlacementReason]
+    about = (
+        "What `/metrics` on the admin address of `perigee dns` shows, for all workers as one, and the words in its labels and\n"
+        "in the routing log (`dns.log`): `rtype` is the reason of an answer, `rdtl` are those of placement."
+    )
+    body = (
+        f"## Metrics\n\n{table(('metric', 'kind', 'labels', 'meaning'), metric_rows)}\n"
+        f"## Answers\n\n{table(('reason', 'meaning'), answers)}\n"
+        f"## Placement\n\n{table(('reason', 'meaning'), placements)}"
+    )
+    source = "edge/geo/dns/measures.py, edge/geo/dns/render.py and edge/geo/placement.py"
+    return _page("The DNS server", source, about, body)
 
 
 def settings() -> str:
@@ -170,6 +201,7 @@ def _setting_row(schema: Schema[Any], setting: Setting) -> tuple[str, ...]:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "dns.md": dns_server,
     "keys.md": keys,
     "metrics.md": metrics,
     "network.md": network,

@@ -8,8 +8,10 @@ records, and if that does not help is nothing but the question with TC set, so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 
 from edge.geo.dns.edns import DO
 from edge.geo.dns.names import ROOT, Name, ancestors
@@ -20,32 +22,36 @@ _MAX_POINTER = 0x3FFF
 
 
 class AnswerReason(Enum):
-    """Why an answer is what it is: the word in the routing log and in `perigee_dns_answers_total`."""
+    """Why an answer is what it is: the word in the routing log and in metrics; a sentence each in `SENTENCE`."""
 
     STATIC = "static"
-    """Records of the zone."""
     ROUTED = "routed"
-    """A routed name: addresses of the POP that placement chose."""
     NODATA = "nodata"
-    """The name is there, records of this type are not (RFC 2308)."""
     NXDOMAIN = "nxdomain"
-    """No such name in the zone."""
     REFERRAL = "referral"
-    """The name is in a zone that is delegated further."""
     ANY = "any"
-    """ANY is answered minimally (RFC 8482)."""
     REFUSED = "refused"
-    """Not in our zones, another class, or a zone transfer."""
     MALFORMED = "malformed"
-    """FORMERR: the query is not one."""
     NOT_IMPLEMENTED = "not-implemented"
-    """NOTIMP: another opcode than QUERY."""
     BAD_VERSION = "bad-version"
-    """BADVERS: another EDNS version than 0."""
     COOKIE = "cookie"
-    """A cookie, and no question."""
-    FAILED = "failed"
-    """SERVFAIL: our own fault, which the log has."""
+
+
+SENTENCE: Mapping[AnswerReason, str] = MappingProxyType(
+    {
+        AnswerReason.STATIC: "Records of the zone.",
+        AnswerReason.ROUTED: "A routed name: addresses of the POP that placement chose, or the site's alternate.",
+        AnswerReason.NODATA: "The name is there, records of this type are not (RFC 2308).",
+        AnswerReason.NXDOMAIN: "There is no such name in the zone (RFC 2308).",
+        AnswerReason.REFERRAL: "The name is in a zone that is delegated further; who asked is told to whom.",
+        AnswerReason.ANY: "All types at once are answered with one record that says so (RFC 8482).",
+        AnswerReason.REFUSED: "The name is in no zone of ours, the class is not IN, or a transfer was asked for.",
+        AnswerReason.MALFORMED: "FORMERR: it is no query (RFC 1035, RFC 6891, RFC 9619).",
+        AnswerReason.NOT_IMPLEMENTED: "NOTIMP: another opcode than QUERY.",
+        AnswerReason.BAD_VERSION: "BADVERS: another version of EDNS than 0 (RFC 6891).",
+        AnswerReason.COOKIE: "A cookie was asked for, and nothing else (RFC 7873).",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

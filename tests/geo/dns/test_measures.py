@@ -1,7 +1,7 @@
 """What a DNS server counts has names that Prometheus and our own rules take."""
 
 from edge.geo.dns.measures import DnsMeasures
-from edge.geo.dns.render import AnswerReason
+from edge.geo.dns.render import SENTENCE, AnswerReason
 from edge.measures import Measures
 from edge.metrics import exposition
 
@@ -19,3 +19,7 @@ def test_every_metric_is_declared_and_shown():
 def test_no_name_is_a_nodes_own():
     names = {declared.name for declared in Measures().registry.declarations()}
     assert names.isdisjoint(declared.name for declared in DnsMeasures().registry.declarations())
+
+
+def test_every_reason_has_its_sentence():
+    assert set(SENTENCE) == set(AnswerReason)
