@@ -73,7 +73,8 @@ class Nearest(Generic[Counted]):
 class HotAnswers(Generic[Counted]):
     """See the module. udp_size: the longest answer by UDP. counted: made for each answer once, for the owner's counters.
 
-    has_cookie: of 24 octets of a cookie and the packed address that sent them: whether we gave them to it.
+    has_cookie: of 24 octets of a cookie and the packed address that sent them: whether we gave them to it. on_full: called
+    for each answer that is not kept, since there is no room.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class HotAnswers(Generic[Counted]):
         max_answers: int,
         counted: Callable[[Reply], Counted],
         has_cookie: Callable[[bytes], bool],
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
         self.view = view
         self.kept = 0
@@ -91,6 +93,7 @@ class HotAnswers(Generic[Counted]):
         self._max_answers = max_answers
         self._counted = counted
         self._has_cookie = has_cookie
+        self._on_full = on_full
         self._by_question: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
         self._by_wildcard: dict[bytes, Ready[Counted] | Routed[Counted]] = {}
         self._v4: dict[bytes, tuple[int, bytes]] = {}
@@ -222,9 +225,11 @@ class HotAnswers(Generic[Counted]):
 
     def _has_room(self) -> bool:
         """Whether one more may be kept; it is counted as kept."""
-        has_room = self.kept < self._max_answers
-        self.kept += has_room
-        return has_room
+        if self.kept >= self._max_answers:
+            self._on_full()
+            return False
+        self.kept += 1
+        return True
 
     def _unknown(self, lower: Name, kind: bytes) -> Ready[Counted] | Routed[Counted] | None:
         """For a question that is not kept. lower: the name, if it is one, up to its first zero. kind: type and class."""

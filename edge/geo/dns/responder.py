@@ -88,7 +88,8 @@ class Responder:
     def apply(self, settings: DnsSettings, view: View, secrets: Sequence[bytes]) -> None:
         """New settings and a new view: nothing that was made from the old ones is used any more."""
         self._settings = settings
-        self._rates = ResponseRates(settings.rate, self._is_exempt)
+        bounds = self._measures.bound_reached
+        self._rates = ResponseRates(settings.rate, self._is_exempt, _counting(bounds.of("dns.rate.networks")))
         self._cookies = Cookies(secrets)
         self._verified.clear()
         self.show(view)
@@ -102,6 +103,7 @@ class Responder:
             max_answers=self._settings.max_answers,
             counted=self._cell_of,
             has_cookie=self._is_verified,
+            on_full=_counting(self._measures.bound_reached.of("dns.max_answers")),
         )
 
     @property
@@ -249,3 +251,10 @@ class Responder:
         if len(query) < 12 or query[2] & 0x80:
             return None
         return query[:2] + bytes((0x80 | query[2] & 0x79, Rcode.SERVFAIL)) + bytes(8)
+
+
+def _counting(cell: Counter) -> Callable[[], None]:
+    def count() -> None:
+        cell.value += 1
+
+    return count

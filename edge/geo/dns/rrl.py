@@ -25,9 +25,17 @@ class Verdict(Enum):
 
 
 class ResponseRates:
-    """is_exempt: of a packed address; asked only about who is over the limit."""
+    """is_exempt: of a packed address; asked only about who is over the limit. on_full: called for each answer to a network
+    that there is no room for.
+    """
 
-    def __init__(self, settings: RateSettings, is_exempt: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        settings: RateSettings,
+        is_exempt: Callable[[bytes], bool],
+        on_full: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_full = on_full
         self._is_exempt = is_exempt
         self._slip = settings.slip
         self._over = 0
@@ -42,8 +50,6 @@ class ResponseRates:
         self.answers: dict[bytes, float] = {}
         """Network to the time at which its account is full again."""
         self.errors: dict[bytes, float] = {}
-        self.uncounted = 0
-        """Answers to networks there was no room for."""
 
     def network_of(self, source: bytes) -> bytes:
         """The key of a packed address."""
@@ -63,7 +69,7 @@ class ResponseRates:
         full = accounts.get(network)
         if full is None:
             if len(accounts) >= self._limit and not self._swept_some(accounts, now):
-                self.uncounted += 1
+                self._on_full()
                 return Verdict.SEND
             accounts[network] = now + cost
             return Verdict.SEND

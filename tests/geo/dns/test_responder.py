@@ -176,6 +176,16 @@ class Broken(World):
         raise RuntimeError("a fault of ours")
 
 
+def test_a_bound_that_is_met_is_counted():
+    settings = DnsSettings(rate=RateSettings(networks=1), max_answers=1)
+    dns_server = Answering(settings)
+    for name in ("www", "many"):
+        dns_server.ask(query(name))
+        dns_server.ask(query(name), ELSEWHERE)
+    told = dns_server.counted("perigee_dns_bound_reached_total")
+    assert told == {"dns.max_answers": 4, "dns.rate.networks": 2}
+
+
 def test_a_fault_of_ours_is_servfail_and_in_the_log(caplog):
     dns_server = Answering(view=view_of(Broken()))
     answer = dns_server.ask(query(flags=dns.flags.RD))
