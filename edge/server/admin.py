@@ -34,8 +34,11 @@ SUPERVISORS_OWN = ("perigee_workers", "perigee_worker_restarts_total", "perigee_
 
 OF_ALL = (
     "perigee_bus_",
+    "perigee_checks_",
     "perigee_fleet_",
     "perigee_key",
+    "perigee_opinions_",
+    "perigee_pop_",
     "perigee_presences_",
     "perigee_purge",
     "perigee_signatures_",

@@ -1,6 +1,7 @@
 """The first process of a DNS server: it holds what outlives workers, and answers no query itself.
 
-Owns: `DnsSupervisor`: the order of a start and of an end, what the signals mean, reloads, the admin address. Rules: those of
+Owns: `DnsSupervisor`: the order of a start and of an end, what the signals mean, reloads, the admin address; and, for all
+workers, what is known of the network (edge.server.watching). Rules: those of
 edge.server.supervisor, with the same keepers: a worker that dies is replaced while its sockets stay open, SIGHUP reads the
 settings anew (and so does a change of the file, once it has come to rest), settings reach a worker only after they were read
 here without a fault, SIGTERM ends it: what has come is answered, and nothing more.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import signal
 import socket
@@ -25,11 +27,13 @@ from edge.server import sockets
 from edge.server.admin import Admin, State
 from edge.server.dns_command import DnsCommand, keep_content
 from edge.server.keeper import Keeper, Outcome
-from edge.server.orders import Order, Reload, Reopen, Start
+from edge.server.orders import Order, Reload, Reopen, Show, Start
+from edge.server.pops_api import pops_routes
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.supervisor import cores, raise_file_limit
 from edge.server.totals import Totals
 from edge.server.watchdog import Watchdog
+from edge.server.watching import Watching
 from edge.settings.network import Network
 from edge.settings.node import ListenAddress
 from edge.settings.reload import Stamps, stamps
@@ -45,6 +49,8 @@ LOOK_SECONDS = 1.0
 
 RECEIVE_BYTES = 1 << 20
 """Of queries that wait in a UDP socket while its worker is busy or being replaced: a few thousand. The kernel caps it."""
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9._\-]|^[._\-]+")
 
 _log = logging.getLogger("perigee.dns")
 
@@ -82,15 +88,18 @@ class DnsSupervisor:
             await asyncio.to_thread(keep_content, content, contents_of(run_dir))
             self._measures.settings_loaded.value = self._clock.now()
             self._seen = await asyncio.to_thread(stamps, (self._file,))
+            self._watching = self._watch(network, folder)
             admin = Admin(
                 self._state,
                 lambda index: admin_socket_of(run_dir, index),
                 self._measures.registry.snapshot,
                 self._totals,
+                routes=pops_routes(self._watching),
             )
             with self._signals():
                 try:
                     where = await self._open(network, admin)
+                    await self._watching.start(tasks)
                     lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
                     tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
                     try:
@@ -99,6 +108,17 @@ class DnsSupervisor:
                         await self._kill(lives)
                 finally:
                     await admin.aclose()
+                    await self._watching.aclose()
+
+    def _watch(self, network: Network, folder: Path) -> Watching:
+        return Watching(
+            network,
+            vantage=network.dns.name or _NO_NAME.sub("-", socket.gethostname())[:64] or "dns",
+            folder=folder,
+            clock=self._clock,
+            measures=self._measures,
+            show=lambda state: self._tell(Show(state)),
+        )
 
     async def _open(self, network: Network, admin: Admin) -> str:
         """Bind everything, make the keepers; in words, where it is."""
@@ -128,15 +148,15 @@ class DnsSupervisor:
 
     def _keeper(self, index: int, count: int, held: list[socket.socket]) -> Keeper:
         said = {**self._command.as_json(), "secret": self._secret}
-        start = Start(index, count, str(self._run_dir), (), said)
         return Keeper(
             index,
-            lambda: start,
+            lambda: Start(index, count, str(self._run_dir), (), said, state=self._watching.shown),
             held,
             clock=self._clock,
             restarts=self._measures.worker_restarts,
             on_end=self._totals.ended,
             program=PROGRAM,
+            greeting=lambda: None if self._watching.shown is None else Show(self._watching.shown),
         )
 
     async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
@@ -186,7 +206,7 @@ class DnsSupervisor:
     async def _reload(self) -> None:
         try:
             content = await asyncio.to_thread(self._command.content)
-            await asyncio.to_thread(self._command.network, content)
+            network = await asyncio.to_thread(self._command.network, content)
         except ConfigFault as fault:
             self._complaint = f"older settings are in force: {fault.detail.splitlines()[0]}"
             self._measures.reloads.of("refused").value += 1
@@ -198,6 +218,7 @@ class DnsSupervisor:
         self._measures.settings_loaded.value = self._clock.now()
         _log.info("settings taken")
         self._tell(Reload())
+        self._watching.apply(network)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

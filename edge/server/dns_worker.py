@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from edge.geo.dns.udp import UdpServer
 from edge.geo.dns.view import View
 from edge.geo.dns.zones import zones_of
 from edge.geo.keeper import AtlasKeeper
-from edge.geo.network_view import NetworkView, static_view
 from edge.geo.routing import Routing
+from edge.geo.view_message import heard_of
 from edge.server.dns_log import RoutingLog
 from edge.settings.network import Network
 from edge.tasks import TaskOwner
@@ -35,16 +35,26 @@ MAX_EXEMPT = 4096
 
 
 class DnsWorker:
-    """folder: for copies of databases. sockets: bound, UDP and TCP. secret: of cookies, where the settings have none."""
+    """folder: for copies of databases. sockets: bound, UDP and TCP. secret: of cookies, where the settings have none.
+
+    state: what is known of the network, as edge.geo.view_message says it; None = nothing yet.
+    """
 
     def __init__(
-        self, network: Network, *, folder: Path, sockets: Sequence[socket.socket], secret: bytes
+        self,
+        network: Network,
+        *,
+        folder: Path,
+        sockets: Sequence[socket.socket],
+        secret: bytes,
+        state: Mapping[str, object] | None = None,
     ) -> None:
         self.measures = DnsMeasures()
         self._network = network
         self._folder = folder
         self._sockets = tuple(sockets)
         self._secret = secret
+        self._said = state
         self._clock = SystemClock()
         self._tasks = TaskOwner("dns worker")
         self._udp: list[UdpServer] = []
@@ -57,7 +67,7 @@ class DnsWorker:
     async def start(self) -> None:
         """Read the databases, answer. Raises EdgeError, OSError."""
         network = self._network
-        self._state = static_view(network)
+        self._state = heard_of(network, self._said).view
         self._zones = zones_of(network)
         self._keeper = AtlasKeeper(network.geo, self._folder)
         await asyncio.to_thread(self._keeper.refresh)
@@ -107,7 +117,7 @@ class DnsWorker:
             await self._log_to(network.dns.log)
         self._zones = zones_of(network)
         self._network = network
-        self._state = static_view(network)
+        self._state = heard_of(network, self._said).view
         self._exempt.clear()
         self._responder.apply(network.dns, self._view(), self._secrets(network))
         for udp in self._udp:
@@ -115,8 +125,10 @@ class DnsWorker:
         for tcp in self._tcp:
             tcp.settings = network.dns.tcp
 
-    def show(self, state: NetworkView) -> None:
-        """Health or load changed. state: of the network that was applied last."""
+    def show(self, said: Mapping[str, object]) -> None:
+        """Health or load changed. said: as edge.geo.view_message says it."""
+        self._said = said
+        state = heard_of(self._network, said).view
         if state != self._state:
             self._state = state
             self._responder.show(self._view())

@@ -21,7 +21,7 @@ from edge.metrics import Snapshot
 from edge.server.control import Line
 from edge.server.dns_command import DnsCommand, kept_content
 from edge.server.dns_worker import DnsWorker
-from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start
+from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.run_dir import admin_socket_of, contents_of
 from edge.server.worker_admin import MAX_BODY_BYTES, serve
 from edge.server.worker_main import new_loop
@@ -72,6 +72,7 @@ class _Life:
             folder=Path(command.data_dir) / "geo",
             sockets=[socket.socket(fileno=number) for number in start.listen],
             secret=bytes.fromhex(str(start.command_line["secret"])),
+            state=start.state,
         )
         self._admin_socket = admin_socket_of(self._run_dir, start.index)
         self._line = line
@@ -107,6 +108,8 @@ class _Life:
                 case Reload():
                     content = await asyncio.to_thread(kept_content, contents_of(self._run_dir))
                     await self._worker.apply(await asyncio.to_thread(self._command.network, content))
+                case Show(state):
+                    self._worker.show(state)
                 case Reopen():
                     self._worker.reopen()
                 case Drain():

@@ -51,7 +51,8 @@ class Keeper:
 
     start: makes the order for each of its lives. held: its sockets, which belong to the keeper from now on. restarts: the
     metric. on_start: called before a process of it is started. on_end: called when it is gone, or could not be started.
-    on_applied: told how far it has read the purge log. program: the module that a worker runs.
+    on_applied: told how far it has read the purge log. program: the module that a worker runs. greeting: what a process is told
+    once it is there, since it may have changed while it was being started; None = nothing.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Keeper:
         on_end: Callable[[int], None] = lambda _index: None,
         on_applied: Callable[[int, Applied], None] = lambda _index, _applied: None,
         program: str = EDGE_WORKER,
+        greeting: Callable[[], Order | None] = lambda: None,
     ) -> None:
         self._program = program
         self.index = index
@@ -82,6 +84,7 @@ class Keeper:
         self._on_start = on_start
         self._on_end = on_end
         self._on_applied = on_applied
+        self._greeting = greeting
         self._backoff = Backoff()
         self._process: WorkerProcess | None = None
         self._parting: list[Drain | End] = []
@@ -144,6 +147,9 @@ class Keeper:
                 await self._pause(0.0)
                 continue
             self._process = process
+            greeting = self._greeting()
+            if greeting is not None:
+                process.send(greeting)
             for order in self._parting:
                 process.send(order)  # it came while the process was being started
             code = await process.ended(self.served.set, self._has_drained, self._has_applied)

@@ -19,7 +19,8 @@ MAX_LINE_BYTES = 1 << 20
 class Start:
     """The first order. index: 0 to count - 1. run_dir: for sockets between processes. listen: inherited descriptors.
 
-    command_line: `CommandLine.as_json`. log: `LogAccess.as_json`; None = there is no purge log.
+    command_line: `CommandLine.as_json`. log: `LogAccess.as_json`; None = there is no purge log. state: as in `Show`, None =
+    nobody looks after it.
     """
 
     index: int
@@ -28,6 +29,9 @@ class Start:
     listen: tuple[int, ...]
     command_line: Mapping[str, object]
     log: Mapping[str, object] | None = None
+    tier_sockets: int = 0
+    """How many of `listen`, at its end, are for other nodes."""
+    state: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,13 @@ class Reload:
 @dataclass(frozen=True, slots=True)
 class Reopen:
     """Open the log files anew: they were renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What is known of the network now. state: as `edge.geo.view_message.said_of` says it."""
+
+    state: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +99,11 @@ class Applied:
     proven_at: float | None
 
 
-Order = Start | Reload | Reopen | Drain | End
+Order = Start | Reload | Reopen | Show | Drain | End
 Report = Ready | Failed | Drained | Applied
 
 _KINDS: dict[str, type[Order | Report]] = {
-    kind.__name__: kind for kind in (Start, Reload, Reopen, Drain, End, Ready, Failed, Drained, Applied)
+    kind.__name__: kind for kind in (Start, Reload, Reopen, Show, Drain, End, Ready, Failed, Drained, Applied)
 }
 
 

@@ -16,7 +16,8 @@ import dns.message
 import pytest
 
 from edge.errors import EdgeError
-from edge.geo.network_view import Health, NetworkView
+from edge.geo.network_view import Health, NetworkView, static_view
+from edge.geo.view_message import said_of
 from edge.server.dns_command import DnsCommand
 from edge.server.dns_worker import DnsWorker
 from edge.settings.network import Network, PlaceOverride
@@ -83,16 +84,18 @@ async def test_clients_are_led_to_the_pop_near_their_network(tmp_path: Path):
 
 async def test_a_pop_that_is_down_is_in_no_answer_any_more(tmp_path: Path):
     async with running(tmp_path, settings(tmp_path)) as server:
-        state = server.worker._state
+        state = static_view(settings(tmp_path))
         down = tuple(
             replace(view, health=Health.DOWN) if view.pop.name == "fra" else view for view in state.pops
         )
-        server.worker.show(NetworkView(down, state.default_pops))
+        server.worker.show(said_of(NetworkView(down, state.default_pops), ()))
         assert await server.told("10.1.2.0") == ["192.0.2.2"]
-        server.worker.show(state)
+        await server.worker.apply(settings(tmp_path, "second"))  # it is down still
+        assert await server.told("10.1.2.0") == ["192.0.2.2"]
+        server.worker.show(said_of(state, ()))
         assert await server.told("10.1.2.0") == ["192.0.2.1"]
         views = server.worker.measures.views.value
-        server.worker.show(state)  # nothing new
+        server.worker.show(said_of(state, ()))  # nothing new
         assert server.worker.measures.views.value == views
 
 

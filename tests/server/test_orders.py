@@ -13,6 +13,7 @@ from edge.server.orders import (
     Ready,
     Reload,
     Reopen,
+    Show,
     Start,
     decode,
     encode,
@@ -21,8 +22,10 @@ from edge.server.orders import (
 MESSAGES = [
     Start(1, 2, "/run/perigee", (5, 6), {"config": None, "overrides": {"origin": "http://a"}}),
     Start(0, 1, "/run/perigee", (), {}, {"address": {"urls": ["nats://a:1"]}, "instance": "i"}),
+    Start(0, 1, "/run/perigee", (), {}, state={"pops": {}, "nodes_out": []}),
     Reload(),
     Reopen(),
+    Show({"pops": {"fra": ["down", 0.0, 1.0, 0.0, None]}, "nodes_out": ["fra-1"]}),
     Drain(2.5),
     End(),
     Ready(),
