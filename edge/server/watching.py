@@ -221,7 +221,7 @@ class Watching:
             self._complained = True
             _log.error(
                 "two DNS servers have one name; give each a dns.name of its own",
-                extra={"name": report.vantage},
+                extra={"vantage": report.vantage},
             )
         if self._drains.merge(report.drains, self._clock.now()):
             self._unsaved = True
