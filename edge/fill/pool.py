@@ -18,7 +18,7 @@ from edge.errors import UpstreamFault
 from edge.fill.destination import DEFAULT_POOL, Destination, PoolRoom, PoolSettings
 from edge.fill.dial import TlsContexts
 from edge.fill.resolver import NameSource
-from edge.fill.trying import Errand, Further, Try
+from edge.fill.trying import Aim, Errand, Further, Try
 from edge.fill.upstream import BodySource, Fetched, OnInterim, UpstreamRequest
 from edge.measures import Measures
 from edge.semantics.rules import OriginAddress, OriginRules
@@ -47,9 +47,7 @@ class OriginPool:
 
     def upstream(self, rules: OriginRules) -> OriginUpstream:
         """The way to the origins of one site. Cheap; make a new one when the rules change."""
-        return OriginUpstream(
-            self._room, rules, tuple(self.destination(origin, rules) for origin in rules.origins)
-        )
+        return OriginUpstream(self._room, rules, tuple(self.aim(origin, rules) for origin in rules.origins))
 
     def destination(self, origin: OriginAddress, rules: OriginRules) -> Destination:
         """The one set of connections for this address under these TLS and address rules."""
@@ -67,9 +65,13 @@ class OriginPool:
             held = self._destinations[key] = Destination(origin, self._room)
         return held
 
-    def trying(self, errand: Errand, destination: Destination) -> Try:
+    def aim(self, origin: OriginAddress, rules: OriginRules) -> Aim:
+        """Where requests for this origin go."""
+        return Aim(self.destination(origin, rules), origin.path)
+
+    def trying(self, errand: Errand, aim: Aim) -> Try:
         """One try of a request, for who says by himself what comes after it."""
-        return Try(errand, destination, self._room)
+        return Try(errand, aim, self._room)
 
     def apply(self, limits: Limits) -> None:
         """New bounds, for connections that are opened from now on."""
@@ -85,12 +87,12 @@ class OriginPool:
 class OriginUpstream:
     """An `Upstream` over HTTP/1.1; see the module."""
 
-    __slots__ = ("_destinations", "_room", "_rules")
+    __slots__ = ("_aims", "_room", "_rules")
 
-    def __init__(self, room: PoolRoom, rules: OriginRules, destinations: tuple[Destination, ...]) -> None:
+    def __init__(self, room: PoolRoom, rules: OriginRules, aims: tuple[Aim, ...]) -> None:
         self._room = room
         self._rules = rules
-        self._destinations = destinations
+        self._aims = aims
 
     async def fetch(
         self, request: UpstreamRequest, body: BodySource | None = None, on_interim: OnInterim | None = None
@@ -100,12 +102,12 @@ class OriginUpstream:
         errand = Errand(request, body, on_interim, rules)
         fresh = not errand.may_repeat
         tries_left = rules.retries if errand.may_repeat and request.may_repeat else 0
-        others = iter(self._destinations)
-        destination = _next(others)
-        if destination is None:
+        others = iter(self._aims)
+        aim = _next(others)
+        if aim is None:
             raise UpstreamFault("the site has no origin", proxy_status="destination_not_found")
         while True:
-            trying = Try(errand, destination, self._room)
+            trying = Try(errand, aim, self._room)
             try:
                 return await trying.run(fresh=fresh)
             except UpstreamFault:
@@ -113,8 +115,8 @@ class OriginUpstream:
                     case Further.FINAL:
                         raise
                     case Further.NOT_SENT:
-                        destination = _next(others)
-                        if destination is None:
+                        aim = _next(others)
+                        if aim is None:
                             raise
                         continue
                     case Further.WAS_DEAD:
@@ -127,11 +129,11 @@ class OriginUpstream:
                         if not tries_left or (following is None and further is Further.SILENT):
                             raise
                         tries_left -= 1
-                        destination = following or destination
+                        aim = following or aim
                     case _ as never:
                         assert_never(never)
-                destination.tally.retries.value += 1
+                aim.destination.tally.retries.value += 1
 
 
-def _next(destinations: Iterator[Destination]) -> Destination | None:
-    return next(destinations, None)
+def _next(aims: Iterator[Aim]) -> Aim | None:
+    return next(aims, None)

@@ -8,6 +8,7 @@ before its connection broke, so only a safe request without a body is sent twice
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from edge.errors import UpstreamFault
@@ -59,14 +60,22 @@ class Errand:
         self.may_repeat = body is None and request.method in SAFE_METHODS
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """An origin as one site has it. path: put before every target; origins that differ in it share their connections."""
+
+    destination: Destination
+    path: bytes
+
+
 class Try:
     """See the module. further: valid once `run` has raised UpstreamFault."""
 
-    __slots__ = ("_destination", "_errand", "_room", "further")
+    __slots__ = ("_aim", "_errand", "_room", "further")
 
-    def __init__(self, errand: Errand, destination: Destination, room: PoolRoom) -> None:
+    def __init__(self, errand: Errand, aim: Aim, room: PoolRoom) -> None:
         self._errand = errand
-        self._destination = destination
+        self._aim = aim
         self._room = room
         self.further = Further.NOT_SENT
 
@@ -75,7 +84,7 @@ class Try:
 
         Raises as `Upstream.fetch` does.
         """
-        errand, destination = self._errand, self._destination
+        errand, destination = self._errand, self._aim.destination
         connection = await destination.acquire(errand.rules, fresh=fresh)
         exchange = Exchange(
             errand.request, errand.rules.timeouts, errand.on_interim, total_at=errand.total_at
@@ -94,8 +103,8 @@ class Try:
         return _fetched(destination, connection, exchange, answer)
 
     async def _send(self, connection: Connection, exchange: Exchange) -> Answer:
-        errand, destination = self._errand, self._destination
-        head = request_bytes(errand.request, destination.origin.path)
+        errand, destination = self._errand, self._aim.destination
+        head = request_bytes(errand.request, self._aim.path)
         if errand.body is None:
             connection.send(head, exchange)
         else:

@@ -1,6 +1,7 @@
 """Which origin, and whether to ask again (RFC 9110 s9.2.2, RFC 9112 s9.3.1)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -195,3 +196,14 @@ async def test_an_upstream_with_a_name_looks_it_up_when_it_opens_a_connection():
         for _ in range(3):
             await fetch(upstream, "/a")
         assert on.names.asked == ["localhost"]
+
+
+async def test_sites_that_share_an_origin_have_each_its_own_path_there():
+    async with (
+        ScriptedOrigin({"/one/a": Canned(body=b"1"), "/two/a": Canned(body=b"2")}) as origin,
+        bench() as on,
+    ):
+        for path, body in ((b"/one", b"1"), (b"/two", b"2"), (b"/one", b"1")):
+            upstream = on.upstream(replace(at(origin.port), path=path))
+            assert await whole(await fetch(upstream, "/a")) == body
+        assert len(origin.connections) == 1

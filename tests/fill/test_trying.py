@@ -19,7 +19,7 @@ def tried(on: Bench, port: int, method: str, body: Pieces | None = None) -> Try:
     rules = on.rules(port, timeouts=HASTY)
     framing = NO_BODY if body is None else CHUNKED
     request = UpstreamRequest(method.encode(), b"/a", b"origin.test", EMPTY, framing)
-    return on.pool.trying(Errand(request, body, None, rules), on.pool.destination(at(port), rules))
+    return on.pool.trying(Errand(request, body, None, rules), on.pool.aim(at(port), rules))
 
 
 @pytest.mark.parametrize(
