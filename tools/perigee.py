@@ -16,6 +16,7 @@ import typer
 
 from edge.errors import ConfigFault, EdgeError
 from tools.geo_app import geo
+from tools.pops_app import drain, pops, undrain
 
 FAILED = 1
 MISUSED = 2
@@ -28,6 +29,8 @@ app = typer.Typer(
     help="Perigee: a CDN that you run.",
 )
 app.add_typer(geo, name="geo")
+for command in (drain, undrain, pops):
+    app.command()(command)
 
 Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in front of, as http://host:port.")]
 Listen = Annotated[

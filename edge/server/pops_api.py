@@ -37,13 +37,16 @@ def pops_routes(watching: Watching) -> Sequence[web.RouteDef]:
 
 async def _order(watching: Watching, request: web.Request, *, drained: bool) -> web.Response:
     if request.content_type != JSON:
-        return _json({"title": f"send it as Content-Type: {JSON}"}, 415)
+        return _json(
+            {"reason": "no-json", "title": "an order is an object", "instead": f"send it as {JSON}"}, 415
+        )
     pop = request.match_info["pop"]
     try:
         await watching.drain(pop, drained)
     except KeyError:
         names = ", ".join(sorted(each.name for each in watching.network.pops))
-        return _json({"title": f"there is no POP {pop!r}", "instead": f"known: {names}"}, 404)
+        said = {"reason": "no-pop", "title": f"there is no POP {pop!r}", "instead": f"known: {names}"}
+        return _json(said, 404)
     return _json({"pop": pop, "drained": drained, "seconds": watching.network.health.drain_ramp})
 
 

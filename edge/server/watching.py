@@ -29,7 +29,7 @@ from edge.geo.checks import Checks
 from edge.geo.drains import Drains
 from edge.geo.health import PopHealth, Said, Seen, judge, view_of
 from edge.geo.measures import WatchMeasures
-from edge.geo.network_view import Health, NetworkView
+from edge.geo.network_view import Health, NetworkView, PopView
 from edge.geo.opinions import BadReport, Heard, Opinions, Report, token_of
 from edge.geo.vantage import Streaks, after, health_by_pop, nodes_out
 from edge.geo.view_message import said_of
@@ -149,7 +149,7 @@ class Watching:
                     "ready": round(each.ready, 3),
                     "passes_on": round(each.shed, 3),
                     "load": None if each.load is None else round(each.load, 3),
-                    "share": round(_share(each.drained, each.ready, each.shed), 3),
+                    "share": round(_share(each), 3),
                     "drain": self._described_drain(each.pop.name),
                     "opinions": {
                         said.vantage: {"health": said.health.value, "age": round(now - said.at, 3)}
@@ -272,8 +272,7 @@ class Watching:
     def _measure(self, view: NetworkView) -> None:
         for each in view.pops:
             self._counted.pop_up.of(each.pop.name).value = int(each.health is not Health.DOWN)
-            share = 0.0 if each.health is Health.DOWN else _share(each.drained, each.ready, each.shed)
-            self._counted.pop_share.of(each.pop.name).value = round(share, 3)
+            self._counted.pop_share.of(each.pop.name).value = round(_share(each), 3)
 
     def _tell_changes(self, view: NetworkView) -> None:
         before = {} if self.shown is None else {pop: said[0] for pop, said in self.shown["pops"].items()}
@@ -284,5 +283,8 @@ class Watching:
                 _log.log(level, "POP is %s", each.health.value, extra={"pop": each.pop.name, "was": was})
 
 
-def _share(drained: float, ready: float, shed: float) -> float:
-    return (1 - drained) * ready * (1 - shed)
+def _share(view: PopView) -> float:
+    """Of its clients that the POP gets."""
+    if view.health is Health.DOWN:
+        return 0.0
+    return (1 - view.drained) * view.ready * (1 - view.shed)
