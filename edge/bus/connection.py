@@ -130,7 +130,7 @@ class Bus:
         self._errors = measures.bus_errors
         self._tasks = TaskOwner(f"bus {name}")
         self._client: Client | None = None
-        self._is_closed = False
+        self._closed = asyncio.Event()
         self._gone = asyncio.Event()
         self._changed = asyncio.Condition()
         self._wanted: list[tuple[str, Heard]] = []
@@ -159,7 +159,7 @@ class Bus:
 
     async def aclose(self) -> None:
         """End; what waits for an answer gets BusLost."""
-        self._is_closed = True
+        self._closed.set()
         await self._tasks.aclose()
         self._fail_all("the bus is closed")
 
@@ -208,7 +208,7 @@ class Bus:
         at = urls.index(self.server) + 1 if self.server in urls else secrets.randbelow(len(urls))
         tries = 0
         pauses = Pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        while not self._is_closed:
+        while not self._closed.is_set():
             url = urls[(at + tries) % len(urls)]
             try:
                 client = await self._dial(url)
@@ -218,13 +218,13 @@ class Bus:
                     _log.warning("cannot connect to the bus", extra={"why": fault.detail})
                 self.fault = fault.detail
             else:
-                if self._is_closed:
+                if self._closed.is_set():
                     await let_go(client)
                     return None
                 await self._is_up(client, url)
                 return client
             tries += 1
-            if tries % len(urls) == 0 and not self._is_closed:
+            if tries % len(urls) == 0 and not self._closed.is_set():
                 await asyncio.sleep(pauses.next(secrets.randbelow(1000) / 1000.0))
         return None
 

@@ -74,7 +74,8 @@ OnOrder = Callable[[PurgeOrder, int], None]
 class Follower:
     """See the module. node, instance: of this node's supervisor, whose beats prove us current.
 
-    folder: data_dir/purge. Satisfies edge.fence.LogReader.
+    folder: data_dir/purge. least: (history, seq) that our node has told others it has applied: who joins it late proves
+    nothing before it has read so far. Satisfies edge.fence.LogReader.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Follower:
         instance: str,
         clock: Clock,
         measures: Measures,
+        least: tuple[str, int] = ("", 0),
     ) -> None:
         self.table = table
         self.proven_at = float("-inf")
@@ -100,6 +102,7 @@ class Follower:
         self._bus = bus
         self._node = node
         self._instance = instance
+        self._least = least
         self._folder = folder
         self._clock = clock
         self._measures = measures
@@ -396,6 +399,9 @@ class Follower:
         now = self._clock.mono()
         self.tick_read_at = now
         instance, beat = tick.heard.get(self._node, ("", 0))
+        history, least = self._least
+        if history == self._reading.history and self._reading.applied < least:
+            return
         if instance == self._instance and self.proven_at < beat / 1000.0 <= now:
             self.proven_at = beat / 1000.0
 

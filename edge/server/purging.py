@@ -63,7 +63,6 @@ class Purging:
         self._tasks = tasks
         self._complaint: str | None = None
         self.instance = secrets.token_hex(8)
-        self.access = LogAccess(address, self.instance)
         self.bus = Bus(address, name=settings.name, clock=clock, measures=measures)
         self.table = PurgeTable(
             lambda uri: purged_keys(uri, ground.settings().sites), max_items=settings.purge.keep
@@ -129,6 +128,12 @@ class Purging:
         await self.bus.aclose()
 
     # -- what the processes of this node have applied --
+
+    @property
+    def access(self) -> LogAccess:
+        """For a worker that is started now."""
+        said = self.acknowledged
+        return LogAccess(self.bus.address, self.instance, (said.history, said.seq))
 
     def worker_starts(self, index: int) -> None:
         """A worker's process is about to be started."""

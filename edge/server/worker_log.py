@@ -38,19 +38,24 @@ GROUP_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LogAccess:
-    """instance: of the supervisor that speaks for this node, new at each start of it."""
+    """instance: of the supervisor that speaks for this node, new at each start of it.
+
+    least: (history, seq) that it has said it has applied; a worker vouches for nothing before it has read so far.
+    """
 
     address: BusAddress
     instance: str
+    least: tuple[str, int] = ("", 0)
 
     def as_json(self) -> dict[str, Any]:
         """For another process of ours."""
-        return {"address": self.address.as_json(), "instance": self.instance}
+        return {"address": self.address.as_json(), "instance": self.instance, "least": list(self.least)}
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> LogAccess:
         """What `as_json` gave."""
-        return cls(BusAddress.from_json(said["address"]), said["instance"])
+        history, seq = said["least"]
+        return cls(BusAddress.from_json(said["address"]), said["instance"], (history, seq))
 
 
 class WorkerLog:
@@ -79,6 +84,7 @@ class WorkerLog:
             instance=access.instance,
             clock=clock,
             measures=measures,
+            least=access.least,
         )
 
     async def start(self, tasks: TaskOwner) -> None:

@@ -55,14 +55,27 @@ class Node:
 
 @asynccontextmanager
 async def node(
-    address: BusAddress, folder: Path, *, name: str = "n1", instance: str = INSTANCE, ticks: bool = True
+    address: BusAddress,
+    folder: Path,
+    *,
+    name: str = "n1",
+    instance: str = INSTANCE,
+    ticks: bool = True,
+    least: tuple[str, int] = ("", 0),
 ) -> AsyncIterator[Node]:
     """One that reads. ticks: it is a supervisor, and proves itself current."""
     clock, measures = SystemClock(), Measures()
     async with bus_to(address, name=name, measures=measures) as bus, TaskOwner(name) as tasks:
         table = PurgeTable(lambda uri: ())
         follower = Follower(
-            bus, table, folder=folder, node=name, instance=instance, clock=clock, measures=measures
+            bus,
+            table,
+            folder=folder,
+            node=name,
+            instance=instance,
+            clock=clock,
+            measures=measures,
+            least=least,
         )
         made = Node(bus, follower, PurgeLog(bus, clock, measures), measures, tasks)
         follower.on_order(lambda order, _position: made.applied.append(order.id))

@@ -10,6 +10,7 @@ import pytest
 
 from edge.bus.durability import make_durable
 from edge.clock import SystemClock
+from edge.purge import questions
 from edge.purge.snapshot import load, save
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder, Tick, encode
@@ -55,6 +56,31 @@ async def test_being_current_is_proven_by_our_own_beat_in_the_log(tmp_path: Path
         assert not stranger.follower.caught_up.is_set()
 
 
+async def test_who_joins_a_node_proves_nothing_before_it_has_read_what_the_node_has_said(tmp_path: Path):
+    """A tick that it reads on the way may have a beat that is older than what the node said since."""
+    async with log_of_its_own(tmp_path) as (server, bus):
+
+        async def tick() -> None:
+            said = Tick(UnixSeconds(0), "n", {"n1": (INSTANCE, int(SystemClock().mono() * 1000) - 10)})
+            await bus.request(bus.address.tick_subject, encode(said), within=PATIENCE)
+
+        async with node(server.address(), tmp_path / "a", ticks=False) as supervisor:
+            await seen(lambda: bool(supervisor.follower.history), lambda: "no history")
+            history = supervisor.follower.history
+            least = (history, (supervisor.follower.seq_of(supervisor.follower.applied) or 0) + 2)
+        async with node(server.address(), tmp_path / "a", ticks=False, least=least) as worker:
+            await seen(lambda: worker.follower.history == history, lambda: worker.follower.history)
+            await tick()
+            await seen(lambda: worker.follower.tick_read_at > 0.0, lambda: "no tick")
+            assert worker.follower.proven_at < 0.0
+            await tick()
+            await worker.caught_up()
+        async with node(server.address(), tmp_path / "a", ticks=False, least=("f" * 16, 1 << 40)) as worker:
+            await seen(lambda: worker.follower.history == history, lambda: worker.follower.history)
+            await tick()
+            await worker.caught_up()
+
+
 async def test_a_beat_from_the_future_proves_nothing(tmp_path: Path):
     async with (
         log_of_its_own(tmp_path) as (server, bus),
@@ -81,6 +107,21 @@ async def test_what_was_missed_while_away_is_fetched(tmp_path: Path):
         await one.has(*[f"o{number}" for number in range(50)])
         assert one.measures.purge_gap_fills.value >= 1
         assert counted(one.measures, "perigee_purge_begins_total") == {("new",): 1}
+
+
+async def test_orders_larger_than_a_batch_are_fetched_too(tmp_path: Path):
+    async with (
+        log_of_its_own(tmp_path) as (server, bus),
+        node(server.address(), tmp_path / "a") as one,
+    ):
+        await one.caught_up()
+        await one.bus._client.close()  # type: ignore[union-attr]  # a connection that breaks
+        for name in ("x", "y", "z"):
+            items = tuple(Site(f"{name}-{number}-{'s' * 240}") for number in range(1_000))
+            data = encode(PurgeOrder(name, UnixSeconds(0.0), items))
+            assert len(data) > questions.BATCH_BYTES
+            await bus.request(bus.address.order_subject, data, within=PATIENCE)
+        await one.has("x", "y", "z")
 
 
 async def test_who_needs_more_than_was_read_gets_it_at_once(tmp_path: Path):
