@@ -72,7 +72,7 @@ _NO_SHIELDS = NoShields()
 class Tiers:
     """The routes of one worker. owner_of: index of the worker that owns a key. `trusted` may be replaced at any time.
 
-    secret: what passports for other nodes are sealed with, None = we have none and ask no node.
+    secret: what passports for other nodes are sealed with, None = we have none and ask no node; may be replaced, too.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Tiers:
         now: Callable[[], float] = float,
     ) -> None:
         self._shields = shields
-        self._secret = secret
+        self.secret = secret
         self._now = now
         self.cdn_id = cdn_id
         self._name = name
@@ -250,11 +250,11 @@ class Tiers:
 
     def _sealed(self, request: UpstreamRequest) -> UpstreamRequest:
         """With a passport: the last that is done to it before it is sent."""
-        assert self._secret is not None, "a way to another node without a secret"
+        assert self.secret is not None, "a way to another node without a secret"
         shown = issue(
             self._name,
             UnixSeconds(self._now()),
-            self._secret,
+            self.secret,
             method=request.method,
             authority=request.host,
             target=request.target,

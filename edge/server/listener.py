@@ -97,7 +97,7 @@ class Listener:
         self.clock_mono: Callable[[], float] = clock.mono
         self.tick = clock.mono()
         self._recorder = recorder
-        self._tier = tier
+        self._tier = self.is_tier = tier
         self._max = max_connections if max_connections is not None else limits.connections
         self._open: set[Connection] = set()
         self._taken = 0

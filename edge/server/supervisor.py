@@ -34,6 +34,7 @@ from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
 from edge.server.watchdog import Watchdog
+from edge.server.worker_process import EDGE_WORKER
 from edge.settings.change import Change
 from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.reload import Reloader
@@ -62,9 +63,20 @@ def raise_file_limit() -> None:
 
 
 class Supervisor:
-    """One node. loaded: what `command_line` gave. announce: told one line when all workers serve."""
+    """One node. loaded: what `command_line` gave. announce: told one line when all workers serve.
 
-    def __init__(self, command_line: CommandLine, loaded: Loaded, *, announce: Callable[[str], None]) -> None:
+    program: the module that a worker runs.
+    """
+
+    def __init__(
+        self,
+        command_line: CommandLine,
+        loaded: Loaded,
+        *,
+        announce: Callable[[str], None],
+        program: str = EDGE_WORKER,
+    ) -> None:
+        self._program = program
         self._command_line = command_line
         self._announce = announce
         self._clock = SystemClock()
@@ -80,6 +92,7 @@ class Supervisor:
         self._contents = loaded.contents
         self._run_dir: Path | None = None
         self._addresses: tuple[str, ...] = ()
+        self._tier_sockets = 0
         self._purging: Purging | None = None
 
     @property
@@ -156,13 +169,18 @@ class Supervisor:
             for address in settings.listen:
                 for group, more in zip(groups, await sockets.bind(address, count), strict=True):
                     group += more
+            clients = len(groups[0])
+            if settings.tier.listen is not None:
+                for group, more in zip(groups, await sockets.bind(settings.tier.listen, count), strict=True):
+                    group += more
+            self._tier_sockets = len(groups[0]) - clients
             if settings.admin is not None:
                 for_admin = (await sockets.bind(settings.admin, 1))[0]
         except EdgeError:
             for group in groups:
                 sockets.close(group)
             raise
-        self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0])
+        self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0][:clients])
         self._keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
         places = ", ".join(f"http://{address}" for address in self._addresses)
         admin_at = f"http://{sockets.listening_at(for_admin[0])}" if for_admin else "off"
@@ -173,7 +191,7 @@ class Supervisor:
         def start() -> Start:
             said = self._command_line.pinned(self.settings).as_json()
             log = None if self._purging is None else self._purging.access.as_json()
-            return Start(index, count, str(run_dir), (), said, log)
+            return Start(index, count, str(run_dir), (), said, log, self._tier_sockets)
 
         return Keeper(
             index,
@@ -184,6 +202,7 @@ class Supervisor:
             on_start=self._starts,
             on_end=self._has_ended,
             on_applied=self._has_applied,
+            program=self._program,
         )
 
     def _starts(self, index: int) -> None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.clock import SystemClock
-from edge.errors import StoreFault
 from edge.fence import Fence
 from edge.fill.fill import FillRoom
 from edge.fill.pool import OriginPool
@@ -29,23 +28,20 @@ from edge.node import Node
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
-from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, SiteRules, Timeouts
+from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, Timeouts
 from edge.semantics.selectors import Group, Uri
-from edge.semantics.stored import StoredResponse
 from edge.server.access_log import AccessLog
 from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
+from edge.server.nodes import NodeAnswers
+from edge.server.outward import Ground, MakeOutward, Straight
 from edge.server.peers import PeerAnswers, Peers
 from edge.server.purge_method import PurgeMethod
 from edge.server.run_dir import purge_socket_of
 from edge.server.worker_log import LogAccess, WorkerLog
+from edge.server.worker_store import StoreFaults, make_store
 from edge.settings.node import NodeSettings
 from edge.settings.sites import purged_keys
-from edge.store.disk import DiskTier
-from edge.store.disk_faults import DiskFailure, DiskFault
-from edge.store.disk_limits import DiskLimits
-from edge.store.memory import MemoryTier
-from edge.store.store import Store
 from edge.store.sweep import Sweep
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
@@ -56,7 +52,6 @@ FILL_WINDOW_BYTES = 1024 * 1024
 """Bytes of one incoming body held in memory; beyond it the body goes through a file [nginx proxy_max_temp_file_size]..
 
 """
-WRITE_BEHIND_BYTES = 64 * 1024 * 1024
 TEND_SECONDS = 1.0
 BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
 """Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
@@ -70,16 +65,12 @@ def owner_of(key: bytes, count: int) -> int:
 
 GROUPS_AT_ONCE = 4
 """Cache groups in one message between workers, where there is no log: it travels in a field."""
-STORE_FAULT_SECONDS = 60.0
-"""A kind of store fault is logged this often at most."""
-_ORDINARY = frozenset((DiskFailure.TOO_LARGE,))
-"""What the disk refuses by its settings is no fault of it."""
 
 
 class Worker:
     """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others.
 
-    log: where the purge log is; None = there is none.
+    log: where the purge log is; None = there is none. tier_sockets: where other nodes are served. outward: the ways out.
     """
 
     def __init__(
@@ -93,6 +84,8 @@ class Worker:
         admin_socket: Path,
         tier_socket_of: Callable[[int], Path],
         log: LogAccess | None = None,
+        tier_sockets: Sequence[socket.socket] = (),
+        outward: MakeOutward = Straight,
     ) -> None:
         self.settings = settings
         self.index = index
@@ -102,13 +95,13 @@ class Worker:
         self.measures = Measures()
         self._count = count
         self._sockets = tuple(listen_sockets)
+        self._tier_sockets = tuple(tier_sockets)
+        self._make_outward = outward
         self._log_access = log
         self.log: WorkerLog | None = None
         self._tier_socket_of = tier_socket_of
         self._tasks = TaskOwner(f"worker {index}")
-        self._origins: dict[int, tuple[SiteRules, Upstream]] = {}
-        self._store_fault: str | None = None
-        self._tell_fault_after: dict[DiskFailure | None, float] = {}
+        self._faults = StoreFaults(self.clock)
         self._listeners: list[Listener] = []
         self._is_started = False
         self._files = share_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0], settings.limits)
@@ -123,8 +116,29 @@ class Worker:
         self.access_log = AccessLog(settings.log, self.clock, self.measures, trusted=settings.trusted_proxies)
         self._names = Resolver(_resolver_settings(settings), self.clock, self.measures)
         self._pool = OriginPool(self.clock, self._names, self.measures, limits=settings.limits)
-        self.store = self._make_store()
+        self.outward = self._make_outward(
+            Ground(self._pool, settings, self.clock, self.measures, self._count)
+        )
+        self.store = make_store(
+            settings,
+            count=self._count,
+            owns=self._owns,
+            open_files=self._files.bodies,
+            measures=self.measures,
+            faults=self._faults,
+        )
         await self.store.open()
+        await self._start_log()
+        self.node = self._make_node()
+        self._sweep()
+        await self.outward.start()
+        self._listen()
+        self._tasks.spawn(self._tend(), name="tend")
+        self._is_started = True
+
+    async def _start_log(self) -> None:
+        """The purge table, and what reads the log into it."""
+        settings = self.settings
         self.table = PurgeTable(self._keys_of, max_items=settings.purge.keep)
         self.fence = Fence(self.table, self.clock)
         if self._log_access is not None:
@@ -139,6 +153,9 @@ class Worker:
             )
             self.fence.reader = self.log.follower
             await self.log.start(self._tasks)
+
+    def _make_node(self) -> Node:
+        settings = self.settings
         name = settings.name.encode()
         self._peers = Peers(
             [self._peer(other) for other in range(self._count) if other != self.index],
@@ -150,25 +167,28 @@ class Worker:
             clock=self.clock,
             window=self._fill_window(),
             new_body_id=self._new_body_id,
-            on_store_fault=self._note_store_fault,
+            on_store_fault=self._faults.note,
             measures=self.measures,
             positions=self.fence,
         )
-        tiers = Tiers(
+        self._tiers = Tiers(
             name=name,
             cdn_id=name,
             trusted=settings.trusted_proxies,
             index=self.index,
             owner_of=lambda key: owner_of(key, self._count),
             workers=[self._peer(other) for other in range(self._count)] if self._count > 1 else (),
-            origin_of=self._origin_of,
+            origin_of=self.outward.origin,
+            shields=self.outward,
+            secret=_sealing(settings),
+            now=self.clock.now,
         )
-        self.node = Node(
+        return Node(
             name=name,
             sites=settings.sites,
             store=self.store,
             room=room,
-            tiers=tiers,
+            tiers=self._tiers,
             fence=self.fence,
             clock=self.clock,
             tasks=self._tasks,
@@ -177,38 +197,6 @@ class Worker:
             invalidate_groups=self._invalidate_groups,
             purge=None if self.log is None else PurgeMethod(purge_socket_of(self.run_dir), self.measures),
         )
-        self._sweep()
-        self._listen()
-        self._tasks.spawn(self._tend(), name="tend")
-        self._is_started = True
-
-    def _make_store(self) -> Store:
-        settings = self.settings
-        memory: MemoryTier[StoredResponse] = MemoryTier(settings.memory.capacity, settings.memory.max_object)
-        disk = None
-        if settings.disk.capacity is not None:
-            disk = DiskTier(
-                settings.data_dir / "cache",
-                settings.disk.capacity // self._count,
-                owns=self._owns,
-                limits=DiskLimits(
-                    inline_bytes=settings.disk.inline,
-                    durable=settings.disk.fsync,
-                    open_files=self._files.bodies,
-                    idle_files=min(64, self._files.bodies // 2),
-                ),
-            )
-        store = Store(
-            memory,
-            disk,
-            measures=self.measures,
-            write_behind_bytes=WRITE_BEHIND_BYTES,
-            owns=self._owns,
-            on_fault=self._note_store_fault,
-            min_hits=settings.disk.min_hits,
-        )
-        self._watch(memory, disk)
-        return store
 
     def _sweep(self) -> None:
         """The space of what was purged comes back in the background."""
@@ -218,7 +206,7 @@ class Worker:
             keys_of=self._keys_of,
             measures=self.measures,
             mono=self.clock.mono,
-            on_fault=self._note_store_fault,
+            on_fault=self._faults.note,
         )
         if self.log is not None:
             self.log.follower.on_order(lambda order, _position: self.sweep.applied(order))
@@ -236,23 +224,14 @@ class Worker:
             return max(FILL_WINDOW_BYTES, self.settings.memory.max_object)
         return FILL_WINDOW_BYTES
 
-    def _watch(self, memory: MemoryTier[StoredResponse], disk: DiskTier | None) -> None:
-        """Gauges are read on scrape."""
-        measures = self.measures
-        measures.stored_bytes.of("memory").source = lambda: memory.used_bytes
-        measures.stored_limit_bytes.of("memory").value = memory.capacity_bytes
-        measures.stored_responses.of("memory").source = lambda: memory.objects
-        if disk is not None:
-            measures.stored_bytes.of("disk").source = lambda: disk.used_bytes
-            measures.stored_limit_bytes.of("disk").value = (self.settings.disk.capacity or 0) // self._count
-            measures.stored_responses.of("disk").source = lambda: len(disk)
-
     def _listen(self) -> None:
         settings = self.settings
         peer_socket = self._bind_tier_socket()
         answering: list[tuple[socket.socket, Answers, bool]] = [
             (sock, self.node, False) for sock in self._sockets
         ]
+        nodes = NodeAnswers(self.node, lambda: self.settings.tier.secrets, self.clock, self.measures)
+        answering += [(sock, nodes, True) for sock in self._tier_sockets]
         answering.append((peer_socket, PeerAnswers(self.node, self.fence), True))
         for sock, node, is_tier in answering:
             listener = Listener(
@@ -307,12 +286,6 @@ class Worker:
         """The keys that a purged URL has here, by the rules of its site as they are now."""
         return purged_keys(uri, self.settings.sites)
 
-    def _origin_of(self, rules: SiteRules) -> Upstream:
-        known = self._origins.get(id(rules))
-        if known is None or known[0] is not rules:
-            known = self._origins[id(rules)] = (rules, self._pool.upstream(rules.origin))
-        return known[1]
-
     def _owns(self, key: bytes) -> bool:
         return owner_of(key, self._count) == self.index
 
@@ -333,17 +306,6 @@ class Worker:
             longest = max((rules.freshness.max_life for rules in self.settings.sites), default=0.0)
             self.table.retire(self.clock.now() - longest - HOUR)
 
-    def _note_store_fault(self, fault: StoreFault) -> None:
-        """Told once in a while for each kind, since clients can cause them at will; the metrics count each."""
-        why = fault.why if isinstance(fault, DiskFault) else None
-        if why in _ORDINARY:
-            return
-        self._store_fault = fault.detail
-        now = self.clock.mono()
-        if now >= self._tell_fault_after.get(why, 0.0):
-            self._tell_fault_after[why] = now + STORE_FAULT_SECONDS
-            log.error("store: %s", fault.detail)
-
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether requests should be sent here, and why not.
 
@@ -354,7 +316,7 @@ class Worker:
             "started": self._is_started,
             "draining": any(listener.draining for listener in self._listeners),
             "disk": "off" if disk is None else "open" if disk.is_open else "failed",
-            "store_fault": self._store_fault,
+            "store_fault": self._faults.latest,
             "sites": len(self.settings.sites),
             "purge_log": {"state": "off"} if self.log is None else self.log.described(),
         }
@@ -367,12 +329,13 @@ class Worker:
         self.node.apply(settings.sites, settings.trusted_proxies, settings.limits.ranges)
         self._pool.apply(settings.limits)
         self.store.min_hits = settings.disk.min_hits
-        self._origins.clear()
+        self.outward.apply(settings)
         self.sweep.look_everywhere()
         for listener in self._listeners:
             listener.limits = settings.limits
-        for listener in self._listeners[:-1]:
-            listener.proxies = settings.proxy_protocol
+            if not listener.is_tier:
+                listener.proxies = settings.proxy_protocol
+        self._tiers.secret = _sealing(settings)
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting, finish what is under way. Returns how many connections were cut."""
@@ -386,10 +349,16 @@ class Worker:
         await self._tasks.aclose()
         if self.log is not None:
             await self.log.aclose()
+        await self.outward.aclose()
         await self._pool.aclose()
         await self._names.aclose()
         await self.store.aclose()
         await self.access_log.aclose()
+
+
+def _sealing(settings: NodeSettings) -> bytes | None:
+    """What passports for other nodes are sealed with."""
+    return settings.tier.secrets[0] if settings.tier.secrets else None
 
 
 def _resolver_settings(settings: NodeSettings) -> ResolverSettings:

@@ -23,6 +23,7 @@ from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start
+from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
 from edge.server.surveying import surveyed
@@ -52,13 +53,13 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def main() -> None:
-    """Be a worker; exits 0 when it was drained, 1 when it could not start."""
+def main(outward: MakeOutward = Straight) -> None:
+    """Be a worker with these ways out; exits 0 when it was drained, 1 when it could not start."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     line = socket.socket(fileno=int(sys.argv[1]))
     spare_the_store()
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        code = runner.run(_serve(line))
+        code = runner.run(_serve(line, outward))
     raise SystemExit(code)
 
 
@@ -72,7 +73,7 @@ def spare_the_store() -> None:
     gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, NEVER)
 
 
-async def _serve(sock: socket.socket) -> int:
+async def _serve(sock: socket.socket, outward: MakeOutward) -> int:
     line = await Line.over(sock)
     start = await line.receive()
     if not isinstance(start, Start):
@@ -83,7 +84,7 @@ async def _serve(sock: socket.socket) -> int:
         log = set_up(level=settings.log.level.value, form=settings.log.form)
         try:
             async with TaskOwner(f"worker-{start.index}") as tasks:
-                return await _Life(start, command_line, settings, line, tasks, log).live()
+                return await _Life(start, command_line, settings, line, tasks, log, outward).live()
         finally:
             log.close()
     except EdgeError as error:
@@ -107,17 +108,22 @@ class _Life:
         line: Line,
         tasks: TaskOwner,
         log: Log,
+        outward: MakeOutward,
     ) -> None:
         run_dir = Path(start.run_dir)
+        listening = [socket.socket(fileno=number) for number in start.listen]
+        for_clients = len(listening) - start.tier_sockets
         self._worker = Worker(
             settings,
             index=start.index,
             count=start.count,
             run_dir=run_dir,
-            listen_sockets=[socket.socket(fileno=number) for number in start.listen],
+            listen_sockets=listening[:for_clients],
             admin_socket=admin_socket_of(run_dir, start.index),
             tier_socket_of=partial(tier_socket_of, run_dir),
             log=None if start.log is None else LogAccess.from_json(start.log),
+            tier_sockets=listening[for_clients:],
+            outward=outward,
         )
         self._command_line = command_line
         self._settings = settings
