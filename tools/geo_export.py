@@ -32,6 +32,12 @@ def run(format: str, config: Path, out: Path) -> int:
     network = load_network(config)
     if not network.dns.zones or not network.routes:
         raise ConfigFault(f"{config} has no [[zone]] or no [[route]], so there is nothing to export")
+    for zone in network.dns.zones:
+        if zone.file is not None:
+            raise ConfigFault(
+                f"{config}: zone {zone.origin.decode('ascii')} has a zone file, whose records cannot be exported; "
+                "write them as [[zone.record]]"
+            )
     with opened(network) as (atlas, _):
         choosing = Choosing(atlas, static_view(network), network.routes)
         ranges = list(classes_of(choosing, atlas))

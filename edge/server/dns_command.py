@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,12 +28,17 @@ from edge.settings.problems import Refused, SettingsFault
 T = TypeVar("T")
 
 
+MAX_ZONE_BYTES = 16 * 1024 * 1024
+"""Of one zone file: a quarter of a million records, which take half a minute to read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What stood in the network file. changed: unix seconds."""
+    """What stood in the network file, and in zone files that it names, by path. changed: unix seconds, the last of them."""
 
     octets: bytes
     changed: int
+    zone_files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +54,31 @@ class DnsCommand:
     form: str = "text"
 
     def content(self) -> Content:
-        """What stands in the file now. Blocks. Raises ConfigFault."""
-        try:
-            with Path(self.config).open("rb") as opened:
-                return Content(opened.read(MAX_FILE_BYTES + 1), int(os.fstat(opened.fileno()).st_mtime))
-        except OSError as error:
-            raise ConfigFault(
-                f"{self.config}: the network file cannot be read: {error.strerror or error}; "
-                "name one that is there and may be read"
-            ) from None
+        """What stands in the files now. Blocks. Raises ConfigFault."""
+        octets, changed = _read_file(Path(self.config), "network", MAX_FILE_BYTES)
+        files: dict[str, str] = {}
+        for zone in self._network(Content(octets, changed)).dns.zones:
+            if zone.file is not None:
+                text, at = _read_file(zone.file, "zone", MAX_ZONE_BYTES)
+                files[str(zone.file)] = text.decode("utf-8", "replace")
+                changed = max(changed, at)
+        return Content(octets, changed, files)
 
     def network(self, content: Content) -> Network:
         """Raises SettingsFault with every problem, ConfigFault where the zones contradict themselves."""
+        network = self._overridden(self._network(content))
+        if not network.dns.zones:
+            raise ConfigFault(
+                f"{self.config}: there is no zone to answer from; write [[zone]] with its origin and ns"
+            )
+        try:
+            zones_of(network)
+        except BadZone as fault:
+            raise ConfigFault(f"{self.config}: {fault}") from None
+        return network
+
+    def _network(self, content: Content) -> Network:
+        """As the files say it."""
         file = Path(self.config)
         document = parse(self.config, content.octets)
         network, problems = read_network(
@@ -71,16 +89,10 @@ class DnsCommand:
         )
         if problems:
             raise SettingsFault(problems)
-        network = self._overridden(replace(network, file=file))
-        if not network.dns.zones:
-            raise ConfigFault(
-                f"{self.config}: there is no zone to answer from; write [[zone]] with its origin and ns"
-            )
-        try:
-            zones_of(network)
-        except BadZone as fault:
-            raise ConfigFault(f"{self.config}: {fault}") from None
-        return network
+        zones = tuple(
+            replace(zone, text=content.zone_files.get(str(zone.file), "")) for zone in network.dns.zones
+        )
+        return replace(network, file=file, dns=replace(network.dns, zones=zones))
 
     def _overridden(self, network: Network) -> Network:
         dns = network.dns
@@ -104,10 +116,25 @@ class DnsCommand:
         return cls(**{name: None if value is None else str(value) for name, value in values.items()})  # type: ignore[arg-type]  # the names are its own
 
 
+def _read_file(file: Path, what: str, limit: int) -> tuple[bytes, int]:
+    """Its octets, one more than `limit` at most where it is longer, and when it was changed. Raises ConfigFault."""
+    try:
+        with file.open("rb") as opened:
+            octets, changed = opened.read(limit + 1), int(os.fstat(opened.fileno()).st_mtime)
+    except OSError as error:
+        raise ConfigFault(
+            f"{file}: the {what} file cannot be read: {error.strerror or error}; "
+            "name one that is there and may be read"
+        ) from None
+    if len(octets) > limit:
+        raise ConfigFault(f"{file}: the {what} file is longer than {limit} bytes; divide it")
+    return octets, changed
+
+
 def keep_content(content: Content, file: Path) -> None:
     """For `kept_content` of another process of this user. Blocks. OSError."""
     beside = file.with_suffix(".new")
-    said = {"octets": content.octets.decode("latin-1"), "changed": content.changed}
+    said = {**asdict(content), "octets": content.octets.decode("latin-1")}
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         json.dump(said, opened)
     beside.replace(file)
@@ -116,7 +143,7 @@ def keep_content(content: Content, file: Path) -> None:
 def kept_content(file: Path) -> Content:
     """What `keep_content` kept last. Blocks. OSError."""
     said = json.loads(file.read_text())
-    return Content(said["octets"].encode("latin-1"), said["changed"])
+    return Content(said["octets"].encode("latin-1"), said["changed"], said["zone_files"])
 
 
 def _read(option: str, kind: Kind[T], said: object) -> T:

@@ -88,6 +88,10 @@ class Zone:
     negative_ttl: float = MINUTE
     """How long resolvers keep that there is no such name or no record of a type (RFC 2308 s5)."""
     records: tuple[StaticRecord, ...] = ()
+    file: Path | None = None
+    """A zone file with more records. None = there is none."""
+    text: str = ""
+    """What stands in it; who serves the zone fills it in."""
 
     @property
     def mailbox(self) -> bytes:

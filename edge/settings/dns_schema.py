@@ -218,6 +218,13 @@ ZONE: Schema[Zone] = Schema(
             "negative_ttl",
             "How long resolvers keep that a name is not there (RFC 2308). It is also how long a new name takes to be seen.",
         ),
+        Setting(
+            "file",
+            Or("none", None, FileName()),
+            "file",
+            "A zone file (RFC 1035) with more records, of any type. Its SOA record and the NS records of the zone itself are "
+            "left out: those here count. It is read with this file, at the start and on SIGHUP.",
+        ),
     ),
     tables={"": "A zone that the server is authoritative for; `[[zone.record]]` are its static records."},
     required={"origin": '"cdn.example.net"', "ns": '["ns1.example.net", "ns2.example.net"]'},

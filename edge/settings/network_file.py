@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.settings.bus_schema import nats_in_folder
+from edge.settings.dns import Zone
 from edge.settings.document import MAX_FILE_BYTES, Document, names_at_top, parse, read_table
 from edge.settings.elements import array_of_tables, read_element
 from edge.settings.network import Network
@@ -90,7 +91,9 @@ def read_network(
             network.dns,
             log=None if network.dns.log is None else folder / network.dns.log,
             zones=tuple(
-                read_zone(document, table, base=base, env=env, changed=changed, into=problems)
+                _beside(
+                    folder, read_zone(document, table, base=base, env=env, changed=changed, into=problems)
+                )
                 for base, table in array_of_tables(document, document.table, "zone", into=problems)
             ),
         ),
@@ -107,3 +110,8 @@ def _elements(
         schema.build(read_element(document, table, schema, base=base, env=env, into=problems))
         for base, table in array_of_tables(document, document.table, name, into=problems)
     )
+
+
+def _beside(folder: Path, zone: Zone) -> Zone:
+    """The same; its zone file is meant from the network file."""
+    return zone if zone.file is None else replace(zone, file=folder / zone.file)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigFault
-from edge.server.dns_command import Content, DnsCommand, keep_content, kept_content
+from edge.geo.dns.names import name_of
+from edge.geo.dns.zones import zones_of
+from edge.server.dns_command import MAX_ZONE_BYTES, Content, DnsCommand, keep_content, kept_content
 from edge.settings.node import ListenAddress
 from edge.settings.problems import SettingsFault
 from tests.kit.dns_process import network
@@ -68,3 +70,27 @@ def test_what_cannot_be_answered_from_is_refused(
     of = command(tmp_path, text)
     with pytest.raises(kind, match=wrong):
         of.network(Content(text.encode(), 1))
+
+
+def test_a_zone_file_is_read_beside_the_network_file_and_goes_to_the_workers(tmp_path: Path):
+    (tmp_path / "more.zone").write_text("more 60 A 192.0.2.77\n", encoding="utf-8")
+    said = command(
+        tmp_path, network().replace('origin = "cdn.example"', 'origin = "cdn.example"\nfile = "more.zone"')
+    )
+    content = said.content()
+    keep_content(content, tmp_path / "kept.json")
+    (tmp_path / "more.zone").unlink()
+    zone = said.network(kept_content(tmp_path / "kept.json")).dns.zones[0]
+    assert (zone.file, zone.text) == (tmp_path / "more.zone", "more 60 A 192.0.2.77\n")
+    assert name_of("more.cdn.example.") in zones_of(said.network(content))[name_of("cdn.example.")].nodes
+    with pytest.raises(ConfigFault, match=r"more\.zone: the zone file cannot be read"):
+        said.content()
+
+
+def test_a_zone_file_has_a_bound(tmp_path: Path):
+    (tmp_path / "more.zone").write_bytes(b";" * (MAX_ZONE_BYTES + 1))
+    said = command(
+        tmp_path, network().replace('origin = "cdn.example"', 'origin = "cdn.example"\nfile = "more.zone"')
+    )
+    with pytest.raises(ConfigFault, match="longer than"):
+        said.content()

@@ -31,7 +31,7 @@ BY_OTHERS = {
     "network": {"regions", "pops", "nodes", "routes", "dns.zones", "file"}
     | {f"nats.{name}" for name in ("stream", "domain", "replicas", "max_age", "max_bytes")}
     | {f"nats.{name}" for name in ("durability", "monitor", "server")},
-    "zone": {"records"},
+    "zone": {"records", "text"},
     "record": {"name", "values"},
 }
 """What the loader fills in; and of the bus, what is about the purge log that a node keeps on it."""

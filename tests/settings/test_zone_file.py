@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,8 @@ def test_a_name_server_within_the_zone_has_an_address_in_it():
     [said] = read(text)[1]
     assert said.startswith('n.toml:3: zone[0].ns[1]: "ns2.example.net" is within the zone and has no address')
     assert read(text + record("ns2", "AAAA", "2001:db8::1"))[1] == []
+
+
+def test_a_zone_file_may_have_the_addresses_of_name_servers():
+    zone, problems = read(HEAD.replace("ns1.example.org", "ns1.example.net") + 'file = "zones/more.zone"\n')
+    assert (zone.file, problems) == (Path("zones/more.zone"), [])

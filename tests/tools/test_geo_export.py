@@ -261,3 +261,12 @@ def test_what_cannot_be_exported_is_said(config: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigFault, match="Not a directory"):
         run("gdnsd", config, tmp_path / "file" / "out")
+
+
+def test_records_in_a_zone_file_are_not_left_out_in_silence(config: Path):
+    text = config.read_text().replace(
+        'origin = "cdn.example.net"', 'origin = "cdn.example.net"\nfile = "more.zone"'
+    )
+    config.write_text(text)
+    with pytest.raises(ConfigFault, match="zone file, whose records cannot be exported"):
+        run("powerdns", config, config.parent / "out")

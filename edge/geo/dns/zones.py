@@ -1,8 +1,8 @@
 """From a network's settings to what the DNS server answers from. PURE.
 
-Owns: `zones_of`. Rules: NS and SOA of a zone come from its settings, every other record from its `[[zone.record]]` tables, and
-routes from the sites whose hosts are in it; a host in no zone of ours is routed by HTTP only. Settings were checked, so what
-cannot be made a zone even so is told with the zone's name.
+Owns: `zones_of`. Rules: NS and SOA of a zone come from its settings, every other record from its `[[zone.record]]` tables and
+its zone file, and routes from the sites whose hosts are in it; a host in no zone of ours is routed by HTTP only. Settings were
+checked, so what cannot be made a zone even so is told with the name in question.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from types import MappingProxyType
 from edge.geo.dns.names import ROOT, Name, is_within, name_of
 from edge.geo.dns.rdata import Rdata, Rtype
 from edge.geo.dns.zone import Record, Route, Zone, make_zone
+from edge.geo.dns.zone_file import records_in
 from edge.settings.dns import Certification, MailExchange, RecordType, RecordValue, Strings
 from edge.settings.dns import Zone as ZoneSettings
 from edge.settings.network import Network
 
+_ITS_OWN = frozenset((Rtype.SOA, Rtype.NS))
 _RTYPES = MappingProxyType({kind: Rtype[kind.value] for kind in RecordType})
 
 
@@ -50,6 +52,10 @@ def _records(origin: Name, zone: ZoneSettings) -> Iterator[Record]:
     for static in zone.records:
         for value in static.values:
             yield Record(_name(static.name), _RTYPES[static.type], int(static.ttl), _rdata(value))
+    if zone.file is not None:
+        for record in records_in(zone.text, origin, file=str(zone.file)):
+            if record.name != origin or record.rtype not in _ITS_OWN:
+                yield record
 
 
 def _rdata(value: RecordValue) -> Rdata:

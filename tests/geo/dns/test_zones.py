@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 import dns.rdata
 import pytest
@@ -91,3 +92,18 @@ def test_what_cannot_be_a_zone_is_told():
     clash = StaticRecord(b"www.cdn.example", RecordType.A, (IPv4Address("192.0.2.9"),))
     with pytest.raises(BadZone, match=r"www\.cdn\.example\. has addresses and is routed"):
         zones_of(network(replace(ZONE, records=(*RECORDS, clash))))
+
+
+def test_a_zone_file_adds_records_and_leaves_the_zones_own_to_the_settings():
+    text = "@ 60 SOA other.example. x.example. 9 9 9 9 9\n@ 60 NS old.example.\n_sip._tcp 60 SRV 1 2 5060 sip\nwild 60 NS a.b.\n"
+    zone = zones_of(network(replace(ZONE, file=Path("old.zone"), text=text)))[name_of("cdn.example.")]
+    apex = zone.nodes[zone.origin].rrsets
+    assert int.from_bytes(apex[Rtype.SOA].rdatas[0].tail[:4], "big") == 7
+    assert name_of("old.example.") not in {rdata.names[0] for rdata in apex[Rtype.NS].rdatas}
+    assert Rtype.SRV in zone.nodes[name_of("_sip._tcp.cdn.example.")].rrsets
+    assert zone.cuts == {name_of("sub.cdn.example."), name_of("wild.cdn.example.")}
+
+
+def test_what_is_wrong_in_a_zone_file_is_told_with_its_name():
+    with pytest.raises(BadZone, match=r"old\.zone"):
+        zones_of(network(replace(ZONE, file=Path("old.zone"), text="www 60 A nonsense\n")))
