@@ -23,6 +23,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from tools.benching.processes import pinned
 from tools.soaking.readers import Place
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -200,7 +201,7 @@ class LogCluster:
 
 @dataclass(frozen=True, slots=True)
 class NodeSetting:
-    """What a node is told. fills: by site, the origin's port. log: its [nats] table. extra: more of the node file."""
+    """What a node is told. fills: by site, the origin's port. log: its [nats] table. lease: purge.log_loss_after, seconds."""
 
     fills: dict[str, int]
     hosts: dict[str, str]
@@ -208,7 +209,7 @@ class NodeSetting:
     keys: Path
     workers: int = 2
     lease: int = 15
-    extra: str = ""
+    rate: int = 100_000
 
 
 _NODE = """\
@@ -230,9 +231,8 @@ capacity = "32MiB"
 connections_per_client = 20000
 [purge]
 keys = "{keys}"
-rate = 100000
+rate = {rate}
 {log}
-{extra}
 """
 
 _SITE = """
@@ -248,13 +248,14 @@ log_loss_after = "{lease}s"
 
 
 class Node(Member):
-    """A whole `perigee run` with its workers."""
+    """A whole `perigee run` with its workers. core: for all of it, None = any."""
 
-    def __init__(self, name: str, folder: Path, setting: NodeSetting) -> None:
+    def __init__(self, name: str, folder: Path, setting: NodeSetting, *, core: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(name, folder / "output.txt")
         port, admin = free_ports(2)
         self.place = Place(name, port, admin)
+        self._core = core
         self._file = folder / "node.toml"
         said = _NODE.format(
             name=name,
@@ -264,7 +265,7 @@ class Node(Member):
             workers=setting.workers,
             keys=setting.keys,
             log=setting.log,
-            extra=setting.extra,
+            rate=setting.rate,
         )
         sites = (
             _SITE.format(name=site, host=setting.hosts[site], origin=origin, lease=setting.lease)
@@ -274,7 +275,7 @@ class Node(Member):
 
     def command(self) -> list[str]:
         """`perigee run`."""
-        return [sys.executable, "-m", "tools.perigee", "run", "--config", str(self._file)]
+        return pinned(self._core, [sys.executable, "-m", "tools.perigee", "run", "--config", str(self._file)])
 
     def worker_pids(self) -> list[int]:
         """Of those that live now."""
