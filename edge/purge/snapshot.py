@@ -132,8 +132,13 @@ class SnapshotKeeper:
         self._saved = 0
         self._seconds = 0.0
 
-    async def run(self) -> None:
-        """Until it is cancelled; to be followed by `save`."""
+    async def run(self, begin: asyncio.Event) -> None:
+        """Until it is cancelled; to be followed by `save`. begin: set when there is something worth saving.
+
+        At once then: what is stored from here on is known to be clean up to what a later start can read on from.
+        """
+        await begin.wait()
+        await self.save()
         while True:
             await asyncio.sleep(max(EVERY_SECONDS, PART_OF_A_CORE * self._seconds))
             await self.save()

@@ -97,7 +97,7 @@ class Purging:
         await self.follower.start(self._tasks)
         await self._ticks.start(self._tasks)
         self._tasks.spawn(report(self.follower, self._read), name="report")
-        self._tasks.spawn(self._snapshots.run(), name="snapshots")
+        self._tasks.spawn(self._snapshots.run(self.follower.caught_up), name="snapshots")
         await self.fleet.start(self._tasks)
 
     async def _make_durable(self) -> None:

@@ -15,7 +15,9 @@ from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import Applied
 from edge.semantics.selectors import Everything, Site, Tag
+from edge.tasks import TaskOwner
 from tests.kit.clock import ManualClock
+from tests.kit.waiting import PATIENCE
 
 BASE = 5 << 48
 ORDERS = [
@@ -91,3 +93,18 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(tmp_path: Path, caplo
     (tmp_path / "purge").unlink()
     await keeper.save()
     assert await asyncio.to_thread(load, tmp_path / "purge") == SNAPSHOT
+
+
+async def test_the_first_is_saved_as_soon_as_all_has_been_read(tmp_path: Path):
+    """A node that is killed in its first half minute must not come back knowing nothing."""
+    begin = asyncio.Event()
+    keeper = SnapshotKeeper(lambda: SNAPSHOT, tmp_path, ManualClock())
+    async with TaskOwner("test") as tasks:
+        tasks.spawn(keeper.run(begin), name="snapshots")
+        await asyncio.sleep(0)
+        assert load(tmp_path) is None
+        begin.set()
+        async with asyncio.timeout(PATIENCE):
+            while load(tmp_path) is None:  # noqa: ASYNC110  # a file rings no bell
+                await asyncio.sleep(0.001)
+    assert load(tmp_path) == SNAPSHOT
