@@ -29,9 +29,10 @@ from edge.values import value
 SLOT_PREFIX_V4 = 16
 SLOT_PREFIX_V6 = 32
 
-DAMAGE = (RuntimeError, ValueError, TypeError, MemoryError, OSError)
+DAMAGE = (RuntimeError, ValueError, TypeError, MemoryError, OSError, SystemError)
 """What a reader raises where a database is damaged: InvalidDatabaseError is a RuntimeError, text that is no UTF-8 a ValueError,
-a size that cannot be a MemoryError."""
+a size that cannot be a MemoryError. maxminddb 3.2 makes strings of nothing, which raise a ValueError or SystemError when they
+are looked at, there or here."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _UNKNOWN_PLACE = 0
@@ -163,8 +164,10 @@ class Atlas:
         """(bucket of its first address, prefix_len) of the whole block that is one place, however large."""
         v4 = len(packed) == 4
         family, readers = (AF_INET, self._sources_v4) if v4 else (AF_INET6, self._sources_v6)
-        _, prefix = self._place(int.from_bytes(packed), 8 * len(packed), inet_ntop(family, packed), readers)
-        return self.bucket_of(packed)[0], prefix
+        width, number = 8 * len(packed), int.from_bytes(packed)
+        place, prefix = self._place(number, width, inet_ntop(family, packed), readers)
+        cut = max(prefix, SLOT_PREFIX_V4 if v4 else SLOT_PREFIX_V6)
+        return place * SLOTS + _slot(number >> (width - cut), cut), prefix
 
     def _v4(self, packed: bytes) -> tuple[int, int]:
         number = int.from_bytes(packed)
@@ -184,13 +187,11 @@ class Atlas:
             for reader in readers:
                 try:
                     record, length = reader.get_with_prefix_len(text)
+                    prefix = max(prefix, length)
+                    country, point = read_record(record)
                 except DAMAGE:
                     self.failures += 1
                     continue
-                prefix = max(prefix, length)
-                if record is None:
-                    continue
-                country, point = read_record(record)
                 if country is not None or point is not None:
                     break
         pop = None

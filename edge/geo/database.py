@@ -3,8 +3,9 @@
 Owns: `open_database` and `Database`. Rules: what is opened is a copy in the data folder that is named after its content and
 never written again. A file that is mapped and then cut short by who replaces it in place ends the process with SIGBUS, at the
 next look-up and without a word; the copy cannot be. It is made once, whoever asks (the workers share its pages). A file is
-looked at before it is used: its metadata, the size its tree needs, its first networks, and addresses all over the space. It
-blocks: on a running loop it belongs into a thread. MaxMind DB 2.0.
+looked at before it is used: its metadata, the size its tree needs, its first networks, and addresses all over the space; all
+by look-ups, since iterating over a damaged tree with maxminddb 3.2 writes beyond its buffer and ends the process (1 of 400
+damaged files). It blocks: on a running loop it belongs into a thread. MaxMind DB 2.0.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import hashlib
 import os
 import tempfile
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address
-from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -26,12 +27,16 @@ from maxminddb.const import MODE_MMAP_EXT
 
 from edge.errors import ConfigFault
 from edge.geo.atlas import DAMAGE, Source
+from edge.geo.places import Point
 from edge.geo.records import read_record
 
 BLOCK = 1024 * 1024
 PROBED_NETWORKS = 2_000
 PROBED_ADDRESSES = 2_048
 """Of each family; with the networks some 10 ms."""
+
+_GIVEN_OUT = 1 << 125
+"""2000::, the first address of what is given out in IPv6."""
 
 _SEPARATOR = 16
 """Bytes between the tree and the data."""
@@ -177,9 +182,7 @@ def _examined(file: Path, copy: Path, reader: maxminddb.Reader) -> Database:
             raise BadDatabase(f"{file}: its metadata are not those of a MaxMind DB 2")
         if tree + _SEPARATOR > copy.stat().st_size:
             raise BadDatabase(f"{file}: its tree needs {tree} bytes, and the file is shorter")
-        known = sum(read_record(record) != (None, None) for _, record in islice(reader, PROBED_NETWORKS))
-        for address in _probes(told.ip_version):
-            reader.get_with_prefix_len(address)
+        known = _is_known(reader, told.ip_version)
     except DAMAGE as error:
         raise BadDatabase(f"{file}: it is damaged: {error}") from None
     if not known:
@@ -196,11 +199,37 @@ def _examined(file: Path, copy: Path, reader: maxminddb.Reader) -> Database:
     )
 
 
+def _is_known(reader: maxminddb.Reader, ip_version: int) -> bool:
+    """Whether a record among those looked at says where something is. A damaged part that is met raises."""
+    known = False
+    for address in _probes(ip_version):
+        known |= read_record(reader.get(address)) != (None, None)
+    starts: list[IPv4Address | IPv6Address] = [IPv4Address(0)]
+    if ip_version == 6:
+        starts.append(IPv6Address(_GIVEN_OUT))
+    for at in starts:
+        known |= any(place != (None, None) for place in _first_networks(reader, at))
+    return known
+
+
+def _first_networks(
+    reader: maxminddb.Reader, at: IPv4Address | IPv6Address
+) -> Iterator[tuple[str | None, Point | None]]:
+    """What the first networks from an address on say, each once; what is empty is passed over at one step."""
+    width, number = at.max_prefixlen, int(at)
+    for _ in range(PROBED_NETWORKS):
+        record, prefix = reader.get_with_prefix_len(str(type(at)(number)))
+        yield read_record(record)
+        number = (number | (1 << (width - min(prefix, width))) - 1) + 1
+        if number >> width:
+            return
+
+
 def _probes(ip_version: int) -> list[str]:
-    """Addresses all over the space: evenly in IPv4, in IPv6 in what is given out (2000::/3), each block's second address."""
+    """Addresses all over the space: evenly in IPv4, and in IPv6 in what is given out."""
     step = 2**32 // PROBED_ADDRESSES
     found = [str(IPv4Address(index * step + 1)) for index in range(PROBED_ADDRESSES)]
     if ip_version == 6:
         wide = 2**125 // PROBED_ADDRESSES
-        found += [str(IPv6Address((1 << 125) + index * wide + 1)) for index in range(PROBED_ADDRESSES)]
+        found += [str(IPv6Address(_GIVEN_OUT + index * wide + 1)) for index in range(PROBED_ADDRESSES)]
     return found

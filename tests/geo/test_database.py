@@ -164,6 +164,7 @@ def test_a_file_that_was_cut_is_refused(file: Path, size: int):
     )
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.filterwarnings("ignore:PyUnicode_FromStringAndSize")
 def test_random_bytes_in_a_file_are_refused_or_harmless(file: Path, damages: list[tuple[int, bytes]]):
     data = bytearray(LARGE)
     for at, noise in damages:

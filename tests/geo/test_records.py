@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+import geoip2.database
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.geo.places import Point
 from edge.geo.records import read_record
+from tools.mmdb import mmdb_bytes
 
 BERLIN = Point(52.52, 13.4)
+
+
+NESTED: list[tuple[str, dict[str, object], str | None, Point | None]] = [
+    (
+        "GeoLite2 City",
+        {
+            "city": {"names": {"en": "Berlin"}},
+            "country": {"iso_code": "DE", "geoname_id": 1},
+            "location": {"latitude": 52.52, "longitude": 13.4, "accuracy_radius": 20},
+            "registered_country": {"iso_code": "US"},
+        },
+        "DE",
+        BERLIN,
+    ),
+    ("GeoLite2 Country", {"country": {"iso_code": "DE"}}, "DE", None),
+    ("registered only", {"registered_country": {"iso_code": "US"}}, "US", None),
+    (
+        "registered, with a location",
+        {"registered_country": {"iso_code": "DE"}, "location": {"latitude": 52.52, "longitude": 13.4}},
+        "DE",
+        BERLIN,
+    ),
+]
 
 
 @pytest.mark.parametrize(
     "name, record, country, point",
     [
-        (
-            "GeoLite2 City",
-            {
-                "city": {"names": {"en": "Berlin"}},
-                "country": {"iso_code": "DE", "geoname_id": 1},
-                "location": {"latitude": 52.52, "longitude": 13.4, "accuracy_radius": 20},
-                "registered_country": {"iso_code": "US"},
-            },
-            "DE",
-            BERLIN,
-        ),
-        ("GeoLite2 Country", {"country": {"iso_code": "DE"}}, "DE", None),
-        ("registered only", {"registered_country": {"iso_code": "US"}}, "US", None),
-        (
-            "registered, with a location",
-            {"registered_country": {"iso_code": "DE"}, "location": {"latitude": 52.52, "longitude": 13.4}},
-            "DE",
-            BERLIN,
-        ),
+        *NESTED,
         ("flat country", {"country_code": "DE"}, "DE", None),
         ("flat city", {"country_code": "DE", "latitude": 52.52, "longitude": 13.4}, "DE", BERLIN),
         ("flat city as text", {"country_code": "DE", "latitude": "52.52", "longitude": "13.4"}, "DE", BERLIN),
@@ -69,6 +79,20 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize("record", [row[1] for row in NESTED])
+def test_the_published_reader_sees_the_same(tmp_path: Path, record: Mapping[str, object]):
+    """geoip2, which knows the nested layout only."""
+    file = tmp_path / "a.mmdb"
+    file.write_bytes(mmdb_bytes({"192.0.2.0/24": record}, database_type="GeoLite2-City"))
+    with geoip2.database.Reader(file) as reader:
+        city = reader.city("192.0.2.1")
+    country, point = read_record(record)
+    assert (city.country.iso_code or city.registered_country.iso_code) == country
+    assert (city.location.latitude, city.location.longitude) == (
+        (None, None) if point is None else (point.latitude, point.longitude)
+    )
 
 
 @given(VALUES)
