@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import sys
 
 import dns.asyncquery
 import dns.message
@@ -77,6 +78,30 @@ async def test_ipv6_clients_are_answered_by_their_own_address():
         assert answer.answer
         assert made.recorded[0].source == bytes(15) + b"\1"
         server.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is there on Linux only")
+@pytest.mark.parametrize(("wildcard", "asked"), [("0.0.0.0", "127.0.0.2"), ("::", "::1")])
+async def test_a_wildcard_answers_from_the_address_that_was_asked(wildcard: str, asked: str):
+    family = socket.AF_INET6 if ":" in wildcard else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock, socket.socket(family, socket.SOCK_DGRAM) as client:
+        try:
+            sock.bind((wildcard, 0))
+            client.connect((asked, sock.getsockname()[1]))  # so it hears of that address only
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        client.setblocking(False)
+        made = Answering()
+        server = UdpServer(sock, made.responder, batch=2, measures=made.measures)
+        server.start()
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            client.send(query().to_wire())
+        async with asyncio.timeout(10):
+            for _ in range(5):
+                assert dns.message.from_wire(await loop.sock_recv(client, 2000)).answer
+        server.close()
+        assert made.measures.queries.of("udp").value == 5
 
 
 def test_addresses_are_packed():
