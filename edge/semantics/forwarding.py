@@ -26,7 +26,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from edge.semantics.directives import SURROGATE_CAPABILITY
 from edge.semantics.key import BadTarget, accept_encoding, canonical_target, keyed_cookies
 from edge.semantics.message import Authority, Fields, Line, RequestHead, ResponseHead
-from edge.semantics.rules import CookieRule, HeaderEdit, KeyRules, SetCookieRule, SiteRules
+from edge.semantics.rules import COUNTRY, CookieRule, HeaderEdit, KeyRules, SetCookieRule, SiteRules
 from edge.semantics.syntax import format_http_date, list_of_lines
 from edge.semantics.validation import CONDITIONALS
 
@@ -48,7 +48,7 @@ UNTRUSTED = frozenset(
         ),
         *(b"x-remote-addr", b"x-originating-ip", b"x-proxyuser-ip", b"cf-connecting-ip", b"fastly-client-ip"),
         # said by us to those behind us
-        b"surrogate-capability",
+        *(b"surrogate-capability", COUNTRY),
     )
 )
 """Request fields that are removed unless the site keys on them, lower case; those with an UNTRUSTED_PREFIXES too."""

@@ -13,6 +13,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from edge.semantics.message import Line
+from edge.semantics.redirect_rules import NO_REDIRECTS, RedirectRules
 
 SECOND = 1.0
 MINUTE = 60 * SECOND
@@ -21,6 +22,10 @@ DAY = 24 * HOUR
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+
+
+COUNTRY = b"x-geo-country"
+"""The request field that has a client's country where that is part of the key."""
 
 
 class QueryRule(Enum):
@@ -49,6 +54,9 @@ class KeyRules:
     """Request fields that are part of the key (and pass to the origin even when untrusted by default)."""
     cookies: tuple[bytes, ...] = ()
     """Cookies that are part of the key. Cookies not named here make a request uncacheable per `CookieRule`."""
+    countries: frozenset[str] | None = None
+    """Clients' countries that are part of the key, all others being one; empty = each by itself. None = they are no part of
+    it. `COUNTRY` is among `headers` otherwise, and is set by us."""
 
 
 class CookieRule(Enum):
@@ -366,6 +374,7 @@ class SiteRules:
     purge: PurgeRules = PurgeRules()
     protection: ProtectionRules = ProtectionRules()
     shield: ShieldRules = ShieldRules()
+    redirect: RedirectRules = NO_REDIRECTS
     max_request_body: int = 10 * GIB
     """Bytes; beyond it 413."""
     collapse: bool = True

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from edge.semantics.message import Line
-from edge.semantics.rules import QueryRule
+from edge.semantics.rules import COUNTRY, QueryRule
 from edge.settings.composed import ListOf
 from edge.settings.kinds import Kind, Text, nearest
 from edge.settings.problems import Fault, Path, Refused, quoted, refused, shown
@@ -59,6 +59,7 @@ NEVER_IN_KEY: Mapping[bytes, str] = MappingProxyType(
         **_LOOP,
         b"host": "it is part of every key already; leave it out",
         b"cookie": "write the cookies' names in key.cookies",
+        COUNTRY: "it is set by us; write key.country",
         **_CONDITIONS,
     }
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 from edge.settings.bus_schema import nats_in_folder
 from edge.settings.document import MAX_FILE_BYTES, Document, Written, names_at_top, parse, read_table
 from edge.settings.machine import fault_of_access_log, fault_of_ca_file, fault_of_data_dir
-from edge.settings.membership import joined
+from edge.settings.membership import joined, misled
 from edge.settings.network_file import check_network, is_network, read_network
 from edge.settings.node import LogTarget, NodeSettings, Overrides
 from edge.settings.node_schema import NODE, SITE_ARRAY
@@ -210,6 +210,8 @@ class _Loading:
             self._ask_machine(settings, document, said)
         sites = list(self._sites(settings, document, folder, overrides))
         self.problems += conflicts(sites)
+        if not self.problems:
+            self.problems += misled(sites, settings.network)
         if self.problems:
             return None
         return replace(settings, sites=SiteTable(site.rules for site in sites))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from types import MappingProxyType
 
-from edge.semantics.rules import SiteRules
+from edge.semantics.rules import COUNTRY, SiteRules
 from edge.settings.address_kinds import OriginUrl
 from edge.settings.document import Document, Written, read_table
 from edge.settings.problems import Path, Problem, quoted
@@ -73,6 +73,8 @@ def _rules(document: Document, written: Written, base: Path, folder: FilePath) -
         if seconds > rules.freshness.max_ttl
     ]
     written.problems += _strange_origins(document, rules, base)
+    if rules.key.countries is not None:
+        placed["key.headers"] = (*rules.key.headers, COUNTRY)
     negative = values.get("ttl.negative")
     if isinstance(negative, float):
         placed["freshness.status_ttl"] = MappingProxyType(dict.fromkeys(NEGATIVE, negative) | by_status)

@@ -5,16 +5,7 @@ Owns: every setting of a site file. Rules: edge.settings.schema; the defaults st
 
 from __future__ import annotations
 
-from edge.semantics.rules import (
-    DAY,
-    GIB,
-    HOUR,
-    KIB,
-    CookieRule,
-    SetCookieRule,
-    SiteRules,
-    VaryNormal,
-)
+from edge.semantics.rules import DAY, GIB, HOUR, KIB, CookieRule, SetCookieRule, SiteRules, VaryNormal
 from edge.settings.address_kinds import FileName, HostHeader, HostNames, OriginUrl, ServerName
 from edge.settings.composed import ListOf, MapOf, Or, SetOf
 from edge.settings.field_kinds import (
@@ -28,6 +19,7 @@ from edge.settings.field_kinds import (
     Token,
 )
 from edge.settings.kinds import Choice, Count, Duration, Flag, Name, Share, Size
+from edge.settings.lead_schema import LEAD_TABLES, SITE_LEAD
 from edge.settings.protection_schema import PROTECTION_ORDERS, PROTECTION_TABLES, SITE_PROTECTION
 from edge.settings.purge_schema import SITE_PURGE
 from edge.settings.schema import Order, Schema, Setting
@@ -360,7 +352,7 @@ _ORIGIN = (
 
 SITE: Schema[SiteRules] = Schema(
     SiteRules(),
-    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PROTECTION, *SITE_PURGE),
+    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PROTECTION, *SITE_PURGE, *SITE_LEAD),
     tables={
         "": "What the site is and where it comes from.",
         "ttl": "How long responses are fresh.",
@@ -378,6 +370,7 @@ SITE: Schema[SiteRules] = Schema(
         **PROTECTION_TABLES,
         "limits": "Sizes.",
         "purge": "What happens where purges cannot be heard of.",
+        **LEAD_TABLES,
     },
     required={"hostnames": '["www.example.org"]', "origins": '["http://127.0.0.1:3000"]'},
     orders=(

@@ -103,3 +103,80 @@ def test_the_network_file_is_watched_and_kept_for_the_workers(tmp_path: Path):
     (tmp_path / "network.toml").unlink()
     again = load_node(tmp_path / "edge.toml", env={}, kept=kept)
     assert again.network == settings.network
+
+
+ROUTE = """
+[[route]]
+site = "shop"
+hosts = ["www.example.org"]
+"""
+SHOP = """
+[node]
+name = "fra-1"
+network = "network.toml"
+[[site]]
+name = "shop"
+hostnames = ["www.example.org", "*.www.example.org"]
+origins = ["http://127.0.0.1:3000"]
+"""
+
+
+def load_shop(folder: Path, node: str, network: str = NETWORK + ROUTE) -> NodeSettings:
+    (folder / "edge.toml").write_text(node, encoding="utf-8")
+    (folder / "network.toml").write_text(network, encoding="utf-8")
+    return load_node(folder / "edge.toml", env={})
+
+
+def test_a_site_that_leads_its_clients_is_routed_and_its_hosts_are_its_own(tmp_path: Path):
+    lead = '[site.redirect]\nanswer = "302"\nby_path = ["/video/"]\n[site.key]\ncountry = ["DE"]\n'
+    (rules,) = load_shop(tmp_path, SHOP + lead).sites
+    assert rules.redirect.by_path == (b"/video/",)
+
+
+@pytest.mark.parametrize(
+    ("node", "network", "said"),
+    [
+        (
+            SHOP.replace('network = "network.toml"', "") + '[site.redirect]\nanswer = "302"\n',
+            NETWORK + ROUTE,
+            'edge.toml:10: site[0].redirect.answer: this node knows of no other; write node.network, or redirect.answer = "off"',
+        ),
+        (
+            SHOP.replace('network = "network.toml"', "") + '[site.key]\ncountry = "each"\n',
+            NETWORK + ROUTE,
+            "edge.toml:10: site[0].key.country: this node knows nobody's country; write node.network, or leave it out",
+        ),
+        (
+            SHOP + '[site.redirect]\nanswer = "count"\n',
+            NETWORK,
+            (
+                'edge.toml:10: site[0].redirect.answer: {network} has no route of the site "shop"; write [[route]] there with '
+                'site = "shop"'
+            ),
+        ),
+        (
+            SHOP.replace(', "*.www.example.org"', "") + '[site.redirect]\nanswer = "307"\n',
+            NETWORK + ROUTE,
+            (
+                'edge.toml:9: site[0].redirect.pop_host: clients would be sent to "fra.www.example.org", which is no host of this '
+                'site; write "*.www.example.org" in hostnames too'
+            ),
+        ),
+        (
+            SHOP
+            + '[site.redirect]\nanswer = "307"\nby_path = ["/v"]\nnode_host = "{node}.nodes.example.net"\n',
+            NETWORK + ROUTE,
+            (
+                'edge.toml:12: site[0].redirect.node_host: clients would be sent to "fra-1.nodes.example.net", which is no host of '
+                'this site; write "*.nodes.example.net" in hostnames too'
+            ),
+        ),
+    ],
+)
+def test_what_a_site_cannot_have_here_is_said_with_file_and_line(
+    tmp_path: Path, node: str, network: str, said: str
+):
+    with pytest.raises(SettingsFault) as caught:
+        load_shop(tmp_path, node, network)
+    (problem,) = caught.value.problems
+    assert str(problem) == f"{tmp_path}/" + said.replace("{network}", str(tmp_path / "network.toml"))
