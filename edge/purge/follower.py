@@ -24,6 +24,7 @@ from typing import assert_never
 from edge.bus.connection import Bus, Said
 from edge.bus.faults import BusFault, BusSilent
 from edge.clock import Clock
+from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.purge import questions
 from edge.purge.histories import Histories
@@ -115,6 +116,8 @@ class Follower:
         self._looked_at = float("-inf")
         self._told_at = float("-inf")
         self._rewinds = 0
+        self._is_lost = False
+        """Positions cannot be numbered: nothing is put into the table any more, and nothing is trusted."""
         self._on_order: list[OnOrder] = []
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._waited = 0
@@ -343,6 +346,8 @@ class Follower:
         self._taken()
 
     def _take_one(self, result: Result) -> None:
+        if self._is_lost:
+            return
         match result:
             case ReadOrder(seq, order):
                 position = self.position_of(seq)
@@ -363,10 +368,11 @@ class Follower:
 
     def _taken(self) -> None:
         reading = self._reading
-        if reading.suspended and not self.suspended:
+        suspended = reading.suspended or self._is_lost
+        if suspended and not self.suspended:
             self.proven_at = float("-inf")
             self.caught_up.clear()
-        self.suspended = reading.suspended
+        self.suspended = suspended
         if reading.rewinds != self._rewinds:
             self._measures.purge_rewinds.value += reading.rewinds - self._rewinds
             self._rewinds = reading.rewinds
@@ -374,7 +380,7 @@ class Follower:
             _log.error(
                 "the purge log lost what had been read; all that is stored will be validated", extra=extra
             )
-        if self.proven_at > 0.0 and not self.caught_up.is_set() and reading.is_caught_up:
+        if self.proven_at > 0.0 and not self.caught_up.is_set() and not suspended and reading.is_caught_up:
             self.caught_up.set()
         while self._waiting and self._waiting[0][0] <= self.table.applied:
             future = heapq.heappop(self._waiting)[2]
@@ -384,7 +390,15 @@ class Follower:
     def _begin(self, history: str, seq: int, because: Began) -> None:
         """All that is older is unknown from now on. Writes a number to the disk where the history is another."""
         if history != self._entered:
-            self._number = self._histories.enter(history, after=self._number)
+            try:
+                self._number = self._histories.enter(history, after=self._number)
+            except (OSError, StoreFault) as error:
+                self._is_lost = True
+                _log.error(
+                    "a history has no number; purges are read no more until a restart",
+                    extra={"why": str(error)},
+                )
+                return
             self._entered = history
         self.table.begin(self.position_of(seq))
         self._measures.purge_begins.of(because.value).value += 1

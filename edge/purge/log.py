@@ -22,6 +22,8 @@ from edge.values import value
 
 ASK_SECONDS = 2.0
 """One try. With servers that fsync on slow disks an acknowledgement takes tens of milliseconds."""
+LEAST_SECONDS = 0.01
+"""With less than that left, nothing is tried any more."""
 AGAIN_SECONDS = 0.1
 RETRY_AFTER_SECONDS = 5
 """An election takes up to nine seconds."""
@@ -72,17 +74,19 @@ class PurgeLog:
         """Store it durably. LogUnavailable when that is not known to have happened within so many seconds."""
         data = encode(order)
         deadline = self._clock.mono() + within
+        left = within
         while True:
             try:
-                appended = await self._publish(data, order.id, min(ASK_SECONDS, within))
+                appended = await self._publish(data, order.id, min(ASK_SECONDS, left))
             except BusFault as fault:
                 left = deadline - self._clock.mono()
-                if left <= 0.0 or fault.status != 503:
+                if left < LEAST_SECONDS or fault.status != 503:
                     self._appends.of("failed").value += 1
                     if fault.status != 503:
                         raise
                     raise LogUnavailable(f"{NOT_TAKEN} ({fault.detail})") from fault
                 await self._pause(left)
+                left = max(deadline - self._clock.mono(), LEAST_SECONDS)
                 self._retries.value += 1
             else:
                 self._appends.of("duplicate" if appended.duplicate else "stored").value += 1

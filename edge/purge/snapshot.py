@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, Final
 
 from edge.clock import Clock
@@ -131,6 +132,7 @@ class SnapshotKeeper:
         self._clock = clock
         self._saved = 0
         self._seconds = 0.0
+        self._writing = Lock()
 
     async def run(self, begin: asyncio.Event) -> None:
         """Until it is cancelled; to be followed by `save`. begin: set when there is something worth saving.
@@ -150,9 +152,14 @@ class SnapshotKeeper:
             return
         since = self._clock.mono()
         try:
-            await asyncio.to_thread(save, snapshot, self._folder)
+            await asyncio.to_thread(self._save, snapshot)
         except OSError as error:
             _log.error("the purge table cannot be saved", extra={"why": str(error)})
             return
         self._saved = snapshot.applied
         self._seconds = self._clock.mono() - since
+
+    def _save(self, snapshot: Snapshot) -> None:
+        """One after the other: `run` may be cancelled while its thread still writes."""
+        with self._writing:
+            save(snapshot, self._folder)

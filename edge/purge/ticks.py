@@ -24,8 +24,9 @@ from edge.clock import Clock
 from edge.purge import questions
 from edge.purge.follower import Follower
 from edge.semantics.message import UnixSeconds
-from edge.semantics.purge_order import MAX_HEARD, Tick, encode
+from edge.semantics.purge_order import MAX_BYTES, MAX_HEARD, Tick, encode
 from edge.tasks import TaskOwner
+from edge.values import replace
 
 BEAT_SECONDS = 1.0
 TICK_SECONDS = 1.0
@@ -87,7 +88,7 @@ class Ticks:
                 await asyncio.sleep(max(left, NOT_YET_SECONDS))
                 continue
             with suppress(BusFault):
-                await self._bus.publish(self._bus.address.tick_subject, encode(self.tick()))
+                await self._bus.publish(self._bus.address.tick_subject, self.encoded())
             await self._say_history()
             self._ticked_at = self._clock.mono()
             jitter = JITTER_SECONDS * secrets.randbelow(1000) / 1000.0
@@ -108,6 +109,14 @@ class Ticks:
         heard = {node: (instance, beat) for node, (instance, beat, _) in self._heard.items()}
         heard[self._node] = (self._instance, self._beat())
         return Tick(UnixSeconds(self._clock.now()), self._node, heard)
+
+    def encoded(self) -> bytes:
+        """The tick as it goes into the log. Of more nodes than fit each speaks for itself."""
+        tick = self.tick()
+        data = encode(tick)
+        if len(data) <= MAX_BYTES:
+            return data
+        return encode(replace(tick, heard={self._node: tick.heard[self._node]}))
 
     async def _say_history(self) -> None:
         """Once an hour, where a message began the history. Only who is current: another may have begun since."""

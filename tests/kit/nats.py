@@ -37,7 +37,7 @@ def free_ports(count: int) -> list[int]:
 class NatsServer:
     """One server. folder: for its data. login, jetstream, more: lines of its configuration.
 
-    sync_always: False = as NATS does by default. port, monitor_port: 0 = any.
+    sync_always: False = as NATS does by default. keeps: it has a log of its own. port, monitor_port: 0 = any.
     """
 
     folder: Path
@@ -46,6 +46,7 @@ class NatsServer:
     jetstream: str = ""
     more: str = ""
     sync_always: bool = True
+    keeps: bool = True
     port: int = 0
     monitor_port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -78,13 +79,15 @@ class NatsServer:
 
     def configuration(self) -> str:
         sync = 'sync_interval: "always"' if self.sync_always else ""
+        most = "max_memory_store: 16MB, max_file_store: 1GB"
+        keeping = f'jetstream {{ store_dir: "{self.folder / self.name}", {most}, {sync} {self.jetstream} }}'
         return f"""
             server_name: {self.name}
             listen: "127.0.0.1:{self.port or -1}"
             http: "127.0.0.1:{self.monitor_port or -1}"
             ports_file_dir: "{self.folder}"
             log_file: "{self.folder / self.name}.log"
-            jetstream {{ store_dir: "{self.folder / self.name}", max_memory_store: 16MB, max_file_store: 1GB, {sync} {self.jetstream} }}
+            {keeping if self.keeps else ""}
             {self.login}
             {self.more}
         """

@@ -11,6 +11,7 @@ import pytest
 from edge.bus.durability import make_durable
 from edge.clock import SystemClock
 from edge.purge import questions
+from edge.purge.histories import Histories
 from edge.purge.log import acknowledged
 from edge.purge.snapshot import load, save
 from edge.semantics.message import UnixSeconds
@@ -18,7 +19,7 @@ from edge.semantics.purge_order import PurgeOrder, Tick, encode
 from edge.semantics.selectors import Site
 from tests.kit.buses import TRUSTED, bus_to, counted, log_of_its_own
 from tests.kit.followers import INSTANCE, Node, node, seen
-from tests.kit.nats import NatsCluster
+from tests.kit.nats import NatsCluster, NatsServer, free_ports
 from tests.kit.waiting import PATIENCE
 
 
@@ -291,6 +292,31 @@ async def _watch(stop: asyncio.Event, longest: list[float]) -> None:
 
 
 @pytest.mark.slow
+async def test_a_node_behind_a_leaf_of_another_network_reads_by_the_domain(tmp_path: Path):
+    (port,) = free_ports(1)
+    hub_leaves = f'leafnodes {{ listen: "127.0.0.1:{port}", authorization {{ user: leaf, password: leaf }} }}'
+    leaf_remote = f'leafnodes {{ remotes: [ {{ url: "nats://leaf:leaf@127.0.0.1:{port}" }} ] }}'
+    async with (
+        NatsServer(tmp_path, "hub", jetstream=", domain: cdn", more=hub_leaves) as hub,
+        NatsServer(tmp_path, "leaf", more=leaf_remote, keeps=False) as leaf,
+        bus_to(hub.address(domain="cdn")) as bus,
+    ):
+        await make_durable(bus, TRUSTED, SystemClock())
+        async with (
+            node(leaf.address(domain="cdn"), tmp_path / "a") as behind,
+            node(hub.address(domain="cdn"), tmp_path / "b", name="n2") as direct,
+        ):
+            await asyncio.gather(behind.caught_up(), direct.caught_up())
+            await direct.purge("x")
+            await behind.purge("y")
+            await asyncio.gather(behind.has("x", "y"), direct.has("x", "y"))
+            await hub.kill()
+            await hub.start()
+            await direct.purge("z")
+            await asyncio.gather(behind.has("x", "y", "z"), direct.has("x", "y", "z"))
+
+
+@pytest.mark.slow
 async def test_no_acknowledged_order_is_lost_when_leaders_die(tmp_path: Path):
     async with NatsCluster(tmp_path) as cluster, bus_to(cluster.address()) as bus:
         await make_durable(bus, TRUSTED, SystemClock())
@@ -310,3 +336,17 @@ async def test_no_acknowledged_order_is_lost_when_leaders_die(tmp_path: Path):
             await one.has("before", *names)
             await two.has("before", *names)
             assert one.measures.purge_rewinds.value == two.measures.purge_rewinds.value == 0
+
+
+async def test_a_history_that_cannot_be_numbered_is_not_trusted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "a").write_bytes(b"a file where the folder should be")
+    async with log_of_its_own(tmp_path) as (server, _), node(server.address(), tmp_path / "b") as one:
+        follower = one.follower
+        follower._histories = Histories(tmp_path / "a", SystemClock())
+        await seen(lambda: follower.suspended, lambda: follower.history)
+        await one.purge("x")
+        assert (one.applied, follower.applied, follower.caught_up.is_set()) == ([], 0, False)
+        assert not follower.is_current(SystemClock().mono(), 1e9)
+    assert any("no number" in record.message for record in caplog.records)

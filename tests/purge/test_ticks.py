@@ -88,7 +88,16 @@ def test_those_who_are_heard_are_bounded(tmp_path: Path):
     for number in range(MAX_HEARD + 5):
         hear(ticks, f"m{number}")
     assert len(ticks.tick().heard) == MAX_HEARD
-    assert isinstance(decode(encode(ticks.tick())), Tick)
+    assert isinstance(decode(ticks.encoded()), Tick)
+
+
+def test_of_more_nodes_than_fit_into_a_message_each_speaks_for_itself(tmp_path: Path):
+    ticks, _ = made(tmp_path, ManualClock())
+    for number in range(3_000):
+        hear(ticks, f"{'n' * 240}{number}")
+    tick = decode(ticks.encoded())
+    assert isinstance(tick, Tick)
+    assert set(tick.heard) == {"n1"}
 
 
 @pytest.mark.parametrize(
