@@ -40,6 +40,9 @@ LONGEST_PAUSE_SECONDS = 2.0
 TURN_SECONDS = 0.002
 """How long callbacks may run before the loop gets its turn."""
 
+TOLD_SECONDS = 60.0
+"""That there is no connection is told this often at most."""
+
 MAX_WAITING_MESSAGES = 65_536
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Of one subscription, received and not yet heard. What is beyond that is dropped, as by a lost connection."""
@@ -139,6 +142,7 @@ class Bus:
         self._asked: dict[str, _Asked] = {}
         self._numbers = 0
         self._turn_ends = 0.0
+        self._told_at = 0.0
         self._connections = 0
         measures.bus_connected.source = lambda: int(self.is_connected)
 
@@ -214,7 +218,8 @@ class Bus:
                 client = await self._dial(url)
             except BusFault as fault:
                 self._errors.of("connect").value += 1
-                if tries == 0 or fault.detail != self.fault:
+                if tries == 0 or self._clock.mono() - self._told_at >= TOLD_SECONDS:
+                    self._told_at = self._clock.mono()
                     _log.warning("cannot connect to the bus", extra={"why": fault.detail})
                 self.fault = fault.detail
             else:
