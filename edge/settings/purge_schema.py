@@ -213,8 +213,8 @@ SITE_PURGE = (
         Choice(tuple(OnLogLoss)),
         "purge.on_log_loss",
         "What a node does that can no longer know of purges. revalidate asks the origin before it uses what is stored, and "
-        "stale-if-error still counts; refuse does the same and answers 504 where the origin does not; serve goes on as if "
-        "nothing were.",
+        "stale-if-error still counts; refuse does the same, and answers 502 or 504 where the origin does not answer; serve "
+        "goes on as if nothing were.",
     ),
     Setting(
         "purge.log_loss_after",
