@@ -2,9 +2,9 @@
 
 Owns: `load_of`, `Shedding`, `shed`. An answer lives for its TTL, so what is decided now is seen in the load a while later, and
 who goes by the load alone swings between too much and nothing where there are many more clients than a POP can take
-(docs/why/009). So the share is reckoned from what the load would be if nothing were passed on: the load that is measured, divided by the share of clients
-that is still led here, as far as it can be felt by now. It grows only above `start`, shrinks only below `stop`, and comes to
-rest in between. A load that nobody knows changes nothing.
+(docs/why/009). So the share is reckoned from what the load would be if nothing were passed on: the load that is measured,
+divided by the share of clients that is still led here, as far as it can be felt by now. It grows only above `start`, shrinks
+only below `stop`, and comes to rest in between. A load that nobody knows changes nothing.
 """
 
 from __future__ import annotations
