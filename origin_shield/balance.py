@@ -2,8 +2,8 @@
 
 Owns: `Balancer` and `Candidate`. Rules: backups come after all others, in their order; who has just returned gets a part of
 what it would get; every candidate is in the order, so that a next one is there when the first cannot be had. Round robin is the
-smooth one (by turns in proportion to the weights, never many in a row to one), "hash" is edge.geo.shares' and the ring's
-rendezvous: an origin that goes moves only its own targets. No chance is needed, so none is used.
+smooth one (by turns in proportion to the weights, never many in a row to one); "hash" is the ring's rendezvous: an origin that
+goes moves only its own targets. No chance is needed, so none is used.
 """
 
 from __future__ import annotations
