@@ -93,6 +93,8 @@ class Pop:
     state: PopState = PopState.ACTIVE
     countries: frozenset[str] = frozenset()
     """Only clients of these come here; empty = of all."""
+    siblings: bool = False
+    """Whether its edges share the keys among themselves: each asks the one that has a key before it asks a shield."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,13 @@ class NetworkNode:
     """None = it is not asked from outside of its POP."""
     weight: int = 100
     """Its share of what its POP (or, of a shield, its region) gets."""
+    tier: ListenAddress | None = None
+    """Where it serves the nodes that ask it, its tier.listen. None = at `http`, for a shield; an edge serves none then."""
+
+    @property
+    def for_nodes(self) -> ListenAddress | None:
+        """Where nodes ask it; None = it is not asked."""
+        return self.http if self.tier is None and self.role is Role.SHIELD else self.tier
 
 
 @dataclass(frozen=True, slots=True)

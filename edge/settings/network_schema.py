@@ -95,6 +95,13 @@ POP: Schema[Pop] = Schema(
             "countries",
             "Only clients of these countries come here. Empty: of all.",
         ),
+        Setting(
+            "siblings",
+            Flag(),
+            "siblings",
+            "Whether its edges share the keys among themselves: each asks the one that has a key before it asks a shield, so "
+            "that the POP fetches an object once. Every edge of it needs a tier address.",
+        ),
     ),
     tables={"": "A POP: one place, and the addresses that lead to it."},
     required={"name": '"fra"', "region": '"eu"', "latitude": "50.11", "longitude": "8.68"},
@@ -123,6 +130,13 @@ NETWORK_NODE: Schema[NetworkNode] = Schema(
             Count(0, 10_000),
             "weight",
             "Its share of what its POP gets or, of a shield, of its region's keys. 0: none.",
+        ),
+        Setting(
+            "tier",
+            Or("auto", None, Endpoint()),
+            "tier",
+            'Where it serves the nodes that ask it: its tier.listen, as they reach it. "auto": at http, for a shield; no '
+            "node asks an edge then.",
         ),
     ),
     tables={"": "A node of the network."},

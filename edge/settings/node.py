@@ -178,6 +178,12 @@ class TierSettings:
     shields: tuple[ListenAddress, ...] = ()
     straight: bool = True
     """Whether origins are asked from here when no shield answers."""
+    connect: float = 1.5
+    check: float | None = 2.0
+    """Seconds of silence after which a shield is asked whether it is there. None = never."""
+    rest: float = 3.0
+    """How long a shield that failed is passed over at first."""
+    slow_return: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.passport import MIN_SECRET_BYTES
+from edge.semantics.rules import HOUR, MINUTE
 from edge.settings.address_kinds import Listen
 from edge.settings.composed import ListOf, Or
-from edge.settings.kinds import Flag, Kind
+from edge.settings.kinds import Duration, Flag, Kind
 from edge.settings.problems import quoted, refused
 from edge.settings.schema import Setting
 
@@ -59,8 +60,8 @@ TIER = (
         "tier.shields",
         ListOf(Listen(), 64, one=True),
         "tier.shields",
-        "The nodes that this one asks instead of origins, each for its share of the keys; the tier.listen of each. In a "
-        "network file the regions say it. Empty: origins are asked.",
+        "The nodes that this one asks instead of origins, each for its share of the keys; the tier.listen of each. It counts "
+        "instead of what the network file says. Empty: that one's, or else origins are asked.",
         restart=True,
     ),
     Setting(
@@ -68,6 +69,32 @@ TIER = (
         Flag(),
         "tier.straight",
         "Whether origins are asked from here when no shield answers. False where only shields may reach them.",
+    ),
+    Setting(
+        "tier.connect",
+        Duration(0.05, 30),
+        "tier.connect",
+        "How long connecting to another node may take. It is short, for the next one answers as well.",
+    ),
+    Setting(
+        "tier.check",
+        Or("off", None, Duration(0.05, MINUTE)),
+        "tier.check",
+        "A node that this one asks and that has answered nothing for so long is asked whether it is there, and may take as "
+        "long to say so. Two checks that fail take it out, and what waits for it is asked elsewhere: a node that hangs keeps "
+        "its connections. Without checks it is as slow as timeouts.first_byte.",
+    ),
+    Setting(
+        "tier.rest",
+        Duration(0.05, HOUR),
+        "tier.rest",
+        "How long a node that failed twice in a row is passed over; twice as long each time that it happens again soon.",
+    ),
+    Setting(
+        "tier.slow_return",
+        Duration(0, HOUR),
+        "tier.slow_return",
+        "How long a node that returns takes to get all of its keys again: its caches may be cold.",
     ),
 )
 

@@ -2,7 +2,8 @@
 
 Owns: `disorders`. Rules: a name stands once in its array and everything that is named is there; misses never go in a circle
 (a region whose shields serve others uses its own); nothing is an orphan - a region has a POP, a POP has addresses or shields,
-a shield has somebody whose misses it gets; a host is routed by one site, and is not a static record besides.
+a shield has somebody whose misses it gets; edges that share their keys can be asked for them; a host is routed by one site,
+and is not a static record besides.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def disorders(document: Document, network: Network) -> list[Problem]:
         *_circles(checked),
         *_without_shields(checked),
         *_orphans(checked),
+        *_siblings(checked),
         *_hosts(checked),
     ]
 
@@ -168,6 +170,17 @@ def _orphans(checked: _Checked) -> Iterator[Problem]:
         if not (route.pops or reachable) & reachable:
             wrong = "none of its POPs has addresses"
             yield checked.problem(("route", index, "pops"), wrong, "write one that clients can come to")
+
+
+def _siblings(checked: _Checked) -> Iterator[Problem]:
+    network = checked.network
+    sharing = {pop.name for pop in network.pops if pop.siblings}
+    for index, node in enumerate(network.nodes):
+        if node.pop in sharing and node.role is Role.EDGE and node.tier is None:
+            wrong = f"the edges of {quoted(node.pop)} share their keys, and this one has no address for that"
+            yield checked.problem(
+                ("node", index), wrong, 'write tier = "10.0.1.1:8090", its tier.listen, or siblings = false'
+            )
 
 
 def _first_tier(network: Network, region: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge.settings.network import (
@@ -16,6 +18,7 @@ from edge.settings.network import (
     shielding_region,
     tiers_of,
 )
+from edge.settings.node import ListenAddress
 
 NETWORK = Network(
     regions=(
@@ -70,3 +73,10 @@ def test_a_region_has_the_shields_it_names_or_its_own_if_it_has_any(region: str,
 )
 def test_a_miss_goes_through_each_tier_once(region: str, route: RoutedSite | None, tiers: tuple[str, ...]):
     assert tiers_of(NETWORK, region, route) == tiers
+
+
+def test_nodes_ask_a_shield_where_it_is_and_an_edge_only_where_it_says():
+    at, other = ListenAddress("10.0.0.1", 80), ListenAddress("10.0.0.1", 8090)
+    shield, edge = NetworkNode("s", "fra", Role.SHIELD, http=at), NetworkNode("e", "fra", http=at)
+    assert (shield.for_nodes, edge.for_nodes) == (at, None)
+    assert replace(shield, tier=other).for_nodes == replace(edge, tier=other).for_nodes == other

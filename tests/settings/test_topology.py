@@ -20,6 +20,7 @@ from edge.settings.network import (
     Role,
     RoutedSite,
 )
+from edge.settings.node import ListenAddress
 from edge.settings.topology import disorders
 
 A = (IPv4Address("192.0.2.1"),)
@@ -49,8 +50,13 @@ def said(network: Network) -> list[str]:
         replace(SOUND, regions=(EU, replace(US, shields=OwnShields.NONE)), nodes=(FRA_SHIELD,)),
         replace(SOUND, regions=(EU, replace(US, shields="eu")), routes=(replace(SHOP, second_tier="us"),)),
         replace(SOUND, pops=(replace(FRA, ipv4=()), IAD)),
+        replace(
+            SOUND,
+            pops=(replace(FRA, siblings=True), IAD),
+            nodes=(replace(EDGE, tier=ListenAddress("10.0.0.1", 8090)), FRA_SHIELD, IAD_SHIELD),
+        ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_sound_network_has_no_disorder(network: Network):
     assert said(network) == []
@@ -124,6 +130,11 @@ TABLE: list[tuple[str, Network, list[str]]] = [
             'region[1].shields: the region "eu" has no shield',
             'route[0].second_tier: the region "us" has no shield',
         ],
+    ),
+    (
+        "edges that share their keys can be asked for them",
+        replace(SOUND, pops=(replace(FRA, siblings=True), IAD)),
+        ['node[0]: the edges of "fra" share their keys, and this one has no address for that'],
     ),
     (
         "nothing is an orphan",
