@@ -21,6 +21,7 @@ from edge.fence import Fence, Trusted
 from edge.fetching import MAX_ROUNDS, Asked, Fetching
 from edge.fill.fill import FillRoom
 from edge.fill.order import FENCE
+from edge.leading import Leading
 from edge.replying import Replying
 from edge.semantics import key as keys
 from edge.semantics.decide import decide_head_update, decide_reuse
@@ -84,8 +85,12 @@ class Node:
         invalidate_elsewhere: Callable[[Sequence[bytes]], Awaitable[None]],
         invalidate_groups: Callable[[Sequence[Group]], Awaitable[None]],
         purge: Callable[[RequestHead, Exchange, str], Awaitable[Reply]] | None = None,
+        leading: Leading | None = None,
     ) -> None:
-        """purge: answers the method PURGE; None = it is like any other unsafe method here."""
+        """purge: answers the method PURGE; None = it is like any other unsafe method here.
+
+        leading: for sites that want to know where their clients are; None = this node is in no network.
+        """
         self.name = name
         self.sites = sites
         self._store = store
@@ -96,6 +101,7 @@ class Node:
         self._invalidate_elsewhere = invalidate_elsewhere
         self._invalidate_groups = invalidate_groups
         self._purge = purge
+        self._leading = leading
         self._replying = Replying(name, max_ranges, store.memory.resize)
         self._fetching = Fetching(
             store=store,
@@ -125,6 +131,12 @@ class Node:
         rules = self.sites.find(head.authority.host)
         if rules is None:
             return None
+        leading = self._leading if self._leading is not None and self._leading.concerns(rules) else None
+        if leading is not None:
+            led = leading.lead(exchange, head, rules, self.sites)
+            if isinstance(led, Reply):
+                return led
+            head = led
         head = cleaned_request(head, rules)
         group = self._store.in_memory(keys.canonical_key(head.authority, head.target, rules.key))
         if not group or (rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields):
@@ -137,6 +149,8 @@ class Node:
                 if not self._vouches(held, rules):
                     return None
                 held.visited = True
+                if leading is not None:
+                    leading.served(exchange, rules)
                 return self._replying.hit(head, rules, reuse, held)
         return None
 
@@ -157,6 +171,8 @@ class Node:
         verdict = Verdict("-", "-")
         try:
             asked = self._ask(exchange)
+            if isinstance(asked, Reply):
+                return asked
             verdict = Verdict(asked.rules.name, "-", Because.GATEWAY)
             said = self._tiers.need(exchange)
             if said is None:
@@ -165,14 +181,20 @@ class Node:
         except EdgeError as error:
             return self._replying.error(error, verdict)
 
-    def _ask(self, exchange: Exchange) -> Asked:
-        """Site, loop check, bounds, key. Raises ClientFault, UpstreamFault."""
+    def _ask(self, exchange: Exchange) -> Asked | Reply:
+        """Site, loop check, bounds, key; or where the client has to go. Raises ClientFault, UpstreamFault."""
         head = self._tiers.restored(exchange)
         rules = self.sites.find(head.authority.host)
         if rules is None:
             raise ClientFault("no site has this host name", status=421, proxy_status="destination_not_found")
         if not (exchange.tier and exchange.is_worker) and loops(head.fields, self._tiers.cdn_id):
             raise UpstreamFault("this edge is in CDN-Loop", proxy_status="proxy_loop_detected", status=508)
+        if self._leading is not None and self._leading.concerns(rules):
+            led = self._leading.lead(exchange, head, rules, self.sites)
+            if isinstance(led, Reply):
+                return led
+            self._leading.served(exchange, rules)
+            head = led
         head = cleaned_request(head, rules)
         framing = exchange.request.framing
         if isinstance(framing, Length) and framing.size > rules.max_request_body:

@@ -172,6 +172,8 @@ class Purging:
             node=settings.name,
             instance=self.instance,
             region=settings.region,
+            pop="" if settings.place is None else settings.place.pop,
+            role="edge" if settings.place is None else settings.place.role.value,
             version=ground.version,
             history=said.history,
             applied=said.seq,

@@ -17,23 +17,25 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.errors import EdgeError
 from edge.measures import Measures
+from edge.semantics.redirect_rules import Redirect
 from edge.server import sockets
 from edge.server.admin import Admin, State, perigee_version
 from edge.server.command_line import CommandLine, Loaded, write_contents
 from edge.server.keeper import Keeper, Outcome
-from edge.server.orders import Applied, Order, Reload, Reopen, Start
+from edge.server.orders import Applied, Order, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
 from edge.server.watchdog import Watchdog
+from edge.server.watching import Watching
 from edge.server.worker_process import EDGE_WORKER
 from edge.settings.change import Change
 from edge.settings.node import NodeSettings, PurgeLogKind
@@ -94,6 +96,7 @@ class Supervisor:
         self._addresses: tuple[str, ...] = ()
         self._tier_sockets = 0
         self._purging: Purging | None = None
+        self._watching: Watching | None = None
 
     @property
     def settings(self) -> NodeSettings:
@@ -110,7 +113,7 @@ class Supervisor:
             with self._signals():
                 for_admin, where = await self._open(run_dir)
                 try:
-                    async with self._purges(run_dir):
+                    async with self._purges(run_dir), self._watches():
                         return await self._serve(run_dir, tasks, for_admin, where)
                 finally:
                     sockets.close(for_admin)
@@ -157,6 +160,28 @@ class Supervisor:
         async with purging(ground) as self._purging:
             yield
 
+    @asynccontextmanager
+    async def _watches(self) -> AsyncIterator[None]:
+        """Which POPs are up, where clients may be sent to them."""
+        network, answers = self.settings.network, (site.redirect.answer for site in self.settings.sites)
+        if network is None or not (network.nats.url or any(each is not Redirect.OFF for each in answers)):
+            yield
+            return
+        self._watching = Watching(
+            network,
+            vantage=None,
+            folder=self.settings.data_dir,
+            clock=self._clock,
+            measures=Measures(),
+            show=lambda state: self._tell(Show(state)),
+        )
+        async with TaskOwner("watching") as tasks:
+            try:
+                await self._watching.start(tasks)
+                yield
+            finally:
+                await self._watching.aclose()
+
     async def _open(self, run_dir: Path) -> tuple[list[socket.socket], str]:
         """Bind everything, make the keepers. The admin's sockets; and in words, where it is."""
         settings = self.settings
@@ -191,7 +216,7 @@ class Supervisor:
         def start() -> Start:
             said = self._command_line.pinned(self.settings).as_json()
             log = None if self._purging is None else self._purging.access.as_json()
-            return Start(index, count, str(run_dir), (), said, log, self._tier_sockets)
+            return Start(index, count, str(run_dir), (), said, log, self._tier_sockets, self._shown())
 
         return Keeper(
             index,
@@ -203,7 +228,11 @@ class Supervisor:
             on_end=self._has_ended,
             on_applied=self._has_applied,
             program=self._program,
+            greeting=lambda: None if (shown := self._shown()) is None else Show(shown),
         )
+
+    def _shown(self) -> Mapping[str, object] | None:
+        return None if self._watching is None else self._watching.shown
 
     def _starts(self, index: int) -> None:
         if self._purging is not None:
@@ -306,6 +335,8 @@ class Supervisor:
         if self._purging is not None:
             self._purging.rekey()
         self._tell(Reload())
+        if self._watching is not None and settings.network is not None:
+            self._watching.apply(settings.network)
 
     def _tell(self, order: Order) -> None:
         for keeper in self._keepers:

@@ -13,7 +13,7 @@ import logging
 import resource
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -38,6 +38,7 @@ from edge.server.outward import Ground, MakeOutward, Straight
 from edge.server.peers import PeerAnswers, Peers
 from edge.server.purge_method import PurgeMethod
 from edge.server.run_dir import purge_socket_of
+from edge.server.worker_leading import WorkerLeading
 from edge.server.worker_log import LogAccess, WorkerLog
 from edge.server.worker_store import StoreFaults, make_store
 from edge.settings.node import NodeSettings
@@ -71,6 +72,7 @@ class Worker:
     """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others.
 
     log: where the purge log is; None = there is none. tier_sockets: where other nodes are served. outward: the ways out.
+    state: what is known of the network (edge.geo.view_message), None = nothing.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Worker:
         log: LogAccess | None = None,
         tier_sockets: Sequence[socket.socket] = (),
         outward: MakeOutward = Straight,
+        state: Mapping[str, object] | None = None,
     ) -> None:
         self.settings = settings
         self.index = index
@@ -100,6 +103,7 @@ class Worker:
         self._log_access = log
         self.log: WorkerLog | None = None
         self._tier_socket_of = tier_socket_of
+        self.leading = None if settings.network is None else WorkerLeading(settings, state, self.measures)
         self._tasks = TaskOwner(f"worker {index}")
         self._faults = StoreFaults(self.clock)
         self._listeners: list[Listener] = []
@@ -129,6 +133,8 @@ class Worker:
         )
         await self.store.open()
         await self._start_log()
+        if self.leading is not None:
+            await self.leading.start(self._tasks)
         self.node = self._make_node()
         self._sweep()
         await self.outward.start()
@@ -196,6 +202,7 @@ class Worker:
             invalidate_elsewhere=self._peers.invalidate,
             invalidate_groups=self._invalidate_groups,
             purge=None if self.log is None else PurgeMethod(purge_socket_of(self.run_dir), self.measures),
+            leading=None if self.leading is None else self.leading.leading,
         )
 
     def _sweep(self) -> None:
@@ -326,6 +333,8 @@ class Worker:
     def apply(self, settings: NodeSettings) -> None:
         """Take what a running node can take; exchanges under way end as they began."""
         self.settings = settings
+        if self.leading is not None:
+            self.leading.apply(settings)
         self.node.apply(settings.sites, settings.trusted_proxies, settings.limits.ranges)
         self._pool.apply(settings.limits)
         self.store.min_hits = settings.disk.min_hits

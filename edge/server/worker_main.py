@@ -22,7 +22,7 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
-from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Start
+from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
@@ -124,6 +124,7 @@ class _Life:
             log=None if start.log is None else LogAccess.from_json(start.log),
             tier_sockets=listening[for_clients:],
             outward=outward,
+            state=start.state,
         )
         self._command_line = command_line
         self._settings = settings
@@ -178,6 +179,8 @@ class _Life:
             match await self._line.receive():
                 case Reload():
                     await self._reload()
+                case Show(state) if self._worker.leading is not None:
+                    self._worker.leading.show(state)
                 case Reopen():
                     self._worker.access_log.reopen()
                 case Drain(seconds):
