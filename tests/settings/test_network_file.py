@@ -33,41 +33,43 @@ def load(folder: Path, text: str):
     return load_network(file, env={})
 
 
+EVERYTHING = (
+    LEAST
+    + """\
+state = "drain"
+weight = 3
+bias = -100
+capacity = 5000
+countries = ["DE", "AT"]
+[[node]]
+name = "fra-1"
+pop = "fra"
+role = "shield"
+http = "10.0.0.1:80"
+admin = "10.0.0.1:81"
+weight = 2
+[[route]]
+site = "shop"
+hosts = ["www.Example.org"]
+deny = ["FR"]
+alternate = "sorry.example.org"
+spread = false
+second_tier = "eu"
+[[zone]]
+origin = "example.net"
+ns = ["ns.example.org"]
+[geo]
+databases = ["a.mmdb", "/b.mmdb"]
+overrides = { "10.0.0.0/8" = "pop:fra" }
+default_pops = ["fra"]
+[dns]
+log = "route.log"
+"""
+)
+
+
 def test_what_is_written_arrives(tmp_path: Path):
-    network = load(
-        tmp_path,
-        LEAST
-        + """
-        state = "drain"
-        weight = 3
-        bias = -100
-        capacity = 5000
-        countries = ["DE", "AT"]
-        [[node]]
-        name = "fra-1"
-        pop = "fra"
-        role = "shield"
-        http = "10.0.0.1:80"
-        admin = "10.0.0.1:81"
-        weight = 2
-        [[route]]
-        site = "shop"
-        hosts = ["www.Example.org"]
-        deny = ["FR"]
-        alternate = "sorry.example.org"
-        spread = false
-        second_tier = "eu"
-        [[zone]]
-        origin = "example.net"
-        ns = ["ns.example.org"]
-        [geo]
-        databases = ["a.mmdb", "/b.mmdb"]
-        overrides = { "10.0.0.0/8" = "pop:fra" }
-        default_pops = ["fra"]
-        [dns]
-        log = "route.log"
-        """,
-    )
+    network = load(tmp_path, EVERYTHING)
     assert network.regions == (Region("eu"),)
     assert network.pops == (
         Pop(
