@@ -26,12 +26,12 @@ from nats.js.api import Header
 
 from edge.bus.address import BusAddress
 from edge.bus.dial import dial, let_go, reason_of
-from edge.bus.faults import ApiFault, BusFault, BusLost, BusSilent, NobodyThere
+from edge.bus.faults import ApiFault, BusFault, BusLost
 from edge.bus.pauses import Pauses
+from edge.bus.question import Question, Said, Take
 from edge.clock import Clock
 from edge.measures import Measures
 from edge.tasks import TaskOwner
-from edge.values import value
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
@@ -53,63 +53,10 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _STATUS = Header.STATUS.value
 _log = logging.getLogger("perigee.bus")
 
-
-@value(frozen=True, slots=True)
-class Said:
-    """A message. headers: {} = none. status: of an answer without content, as HTTP's: 404, 503; "" = it is a message."""
-
-    subject: str
-    data: bytes
-    headers: Mapping[str, str]
-    status: str = ""
+__all__ = ["Bus", "Said"]
 
 
 Heard = Callable[[Said], None]
-Take = Callable[[Said], bool]
-"""Told each part of an answer; True = that was the last."""
-
-
-class _Asked:
-    """A question under way. within: seconds that each part of the answer may take."""
-
-    def __init__(self, subject: str, take: Take, within: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._subject = subject
-        self._take = take
-        self._within = within
-        self._heard_at = self._loop.time()
-        self.done: asyncio.Future[None] = self._loop.create_future()
-        # Not asyncio.timeout: nats-py swallows a cancellation now and then, and then nothing would end the wait.
-        self._timer = self._loop.call_later(within, self._look)
-
-    def heard(self, said: Said) -> None:
-        """A part of the answer came."""
-        if self.done.done():
-            return
-        if said.status == "503":
-            self.fail(NobodyThere(f"nobody answers to {self._subject}"))
-            return
-        self._heard_at = self._loop.time()
-        if self._take(said):
-            self.done.set_result(None)
-
-    def fail(self, fault: BusFault) -> None:
-        """There will be no more."""
-        if not self.done.done():
-            self.done.set_exception(fault)
-
-    def close(self) -> None:
-        """Whoever asked is gone."""
-        self._timer.cancel()
-        if self.done.done() and not self.done.cancelled():
-            self.done.exception()  # looked at, so that nobody is told that it was not
-
-    def _look(self) -> None:
-        left = self._heard_at + self._within - self._loop.time()
-        if left > 0.0:
-            self._timer = self._loop.call_later(left, self._look)
-        else:
-            self.fail(BusSilent(f"no answer to {self._subject} within {self._within:g} s"))
 
 
 class Bus:
@@ -139,7 +86,7 @@ class Bus:
         self._wanted: list[tuple[str, Heard]] = []
         self._on_connect: list[Callable[[], None]] = []
         self._inbox = f"_INBOX_{re.sub('[^A-Za-z0-9_-]', '-', name.partition('/')[0])}.{secrets.token_hex(8)}"
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, Question] = {}
         self._numbers = 0
         self._turn_ends = 0.0
         self._told_at = 0.0
@@ -352,7 +299,7 @@ class Bus:
         """An answer in several parts. within: seconds that the next part may take. Raises as `request`."""
         self._numbers += 1
         token = str(self._numbers)
-        self._asked[token] = asked = _Asked(subject, take, within)
+        self._asked[token] = asked = Question(subject, take, within)
         try:
             await self.publish(subject, data, headers, reply=f"{self._inbox}.{token}")
             await asked.done

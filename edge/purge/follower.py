@@ -14,9 +14,7 @@ works, or a server that answers, proves nothing.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import assert_never
@@ -28,7 +26,8 @@ from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.purge import questions
 from edge.purge.histories import Histories
-from edge.purge.reading import (
+from edge.purge.reading import Reading
+from edge.purge.reading_steps import (
     Ask,
     AskAnchor,
     AskBatch,
@@ -37,7 +36,6 @@ from edge.purge.reading import (
     AskState,
     Began,
     Begin,
-    Reading,
     ReadOrder,
     ReadOther,
     Rest,
@@ -46,6 +44,8 @@ from edge.purge.reading import (
     natural_history,
 )
 from edge.purge.snapshot import Snapshot, load
+from edge.purge.tokens import MOST_SEQ, read_token, token_of
+from edge.purge.waiters import Waiters
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder, Tick
 from edge.semantics.purge_table import HISTORY_BITS, PurgeTable
@@ -63,9 +63,6 @@ TOLD_SECONDS = 60.0
 """Messages that cannot be read are told this often at most."""
 NO_PROOF_SECONDS = 86_400.0
 
-_SEQ_MASK = (1 << HISTORY_BITS) - 1
-_TOKEN = re.compile(rb"([0-9a-f]{16}):([0-9]{1,14})")
-_NOTHING_KNOWN = b"0" * 16 + b":0"
 _log = logging.getLogger("perigee.purge")
 
 OnOrder = Callable[[PurgeOrder, int], None]
@@ -119,8 +116,7 @@ class Follower:
         self._is_lost = False
         """Positions cannot be numbered: nothing is put into the table any more, and nothing is trusted."""
         self._on_order: list[OnOrder] = []
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._waited = 0
+        self._waiting = Waiters()
         measures.purge_applied_seq.source = lambda: self._reading.applied
         measures.purge_lag_messages.source = lambda: self.lag
         measures.purge_suspended.source = lambda: int(self.suspended)
@@ -161,7 +157,7 @@ class Follower:
 
     def seq_of(self, position: int) -> int | None:
         """The sequence number in the present history; None for a position of another."""
-        return position & _SEQ_MASK if position >> HISTORY_BITS == self._number else None
+        return position & MOST_SEQ if position >> HISTORY_BITS == self._number else None
 
     def position_of(self, seq: int) -> int:
         """The position of a sequence number in the present history."""
@@ -169,17 +165,12 @@ class Follower:
 
     def token(self, position: int) -> bytes:
         """`history:seq`, for other nodes. A position of an older history is before all of the present one."""
-        if not self._reading.history:
-            return _NOTHING_KNOWN
-        return b"%b:%d" % (self._reading.history.encode(), self.seq_of(position) or 0)
+        return token_of(self._reading.history, self.seq_of(position) or 0)
 
     def position(self, token: bytes) -> int | None:
         """What `token` of another node gave; None when it is of another history than ours, or nonsense."""
-        found = _TOKEN.fullmatch(token)
-        if found is None or found.group(1).decode() != self._reading.history:
-            return None
-        seq = int(found.group(2))
-        return self.position_of(seq) if seq <= _SEQ_MASK else None
+        said = read_token(token)
+        return self.position_of(said[1]) if said is not None and said[0] == self._reading.history else None
 
     def is_current(self, now_mono: float, lease: float) -> bool:
         """Whether all that was ordered up to `lease` seconds ago is known to have been read."""
@@ -200,22 +191,7 @@ class Follower:
 
     async def wait_applied(self, position: int, seconds: float) -> bool:
         """Wait until it has been read, without asking for it."""
-        if position <= self.table.applied:
-            return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waited += 1
-        waiting = (position, self._waited, future)
-        heapq.heappush(self._waiting, waiting)
-        try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            return position <= self.table.applied
-        finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-                heapq.heapify(self._waiting)
-        return True
+        return position <= self.table.applied or await self._waiting.until(position, seconds)
 
     # -- what is kept over a restart --
 
@@ -240,9 +216,9 @@ class Follower:
             return
         self._number, self._entered = saved.number, saved.history
         self.table.restore(saved.applied, saved.floor, saved.orders)
-        self._reading.resume(saved.created, saved.history, saved.applied & _SEQ_MASK, saved.stamp)
+        self._reading.resume(saved.created, saved.history, saved.applied & MOST_SEQ, saved.stamp)
         _log.info(
-            "purges are read on", extra={"after": saved.applied & _SEQ_MASK, "orders": len(saved.orders)}
+            "purges are read on", extra={"after": saved.applied & MOST_SEQ, "orders": len(saved.orders)}
         )
 
     def _load(self) -> Snapshot | None:
@@ -382,10 +358,7 @@ class Follower:
             )
         if self.proven_at > 0.0 and not self.caught_up.is_set() and not suspended and reading.is_caught_up:
             self.caught_up.set()
-        while self._waiting and self._waiting[0][0] <= self.table.applied:
-            future = heapq.heappop(self._waiting)[2]
-            if not future.done():
-                future.set_result(None)
+        self._waiting.reached(self.table.applied)
 
     def _begin(self, history: str, seq: int, because: Began) -> None:
         """All that is older is unknown from now on. Writes a number to the disk where the history is another."""

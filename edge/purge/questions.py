@@ -15,7 +15,7 @@ from typing import Any
 from edge.bus.connection import Bus, Said
 from edge.bus.faults import ApiFault
 from edge.purge.log import acknowledged
-from edge.purge.reading import Entry, LogState
+from edge.purge.reading_steps import Entry, LogState
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import NewHistory, encode
 

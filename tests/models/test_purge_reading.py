@@ -14,7 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge.purge.reading import (
+from edge.purge.reading import Reading
+from edge.purge.reading_steps import (
     AskAnchor,
     AskBatch,
     AskHistory,
@@ -23,7 +24,6 @@ from edge.purge.reading import (
     Begin,
     Entry,
     LogState,
-    Reading,
     ReadOrder,
     ReadOther,
     Rest,

@@ -144,7 +144,7 @@ async def test_who_needs_more_than_was_read_gets_it_at_once(tmp_path: Path):
         assert await follower.reach(position, 0.0)
         assert not await follower.reach(position + 1_000, 0.05)
         assert not await follower.wait_applied(position + 1_000, 0.01)
-        assert follower._waiting == []
+        assert len(follower._waiting) == 0
         assert one.measures.purge_gap_fills.value >= 1
 
 

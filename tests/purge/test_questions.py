@@ -14,7 +14,7 @@ from edge.bus.faults import ApiFault, NobodyThere
 from edge.clock import SystemClock
 from edge.measures import Measures
 from edge.purge import questions
-from edge.purge.reading import Entry, LogState
+from edge.purge.reading_steps import Entry, LogState
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import NewHistory, decode
 from tests.kit.buses import bus_to, log_of_its_own

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.purge.reading import (
-    MAX_AHEAD,
-    MAX_DOUBTS,
-    RECENT,
+from edge.purge.reading import MAX_AHEAD, MAX_DOUBTS, RECENT, Reading
+from edge.purge.reading_steps import (
     AskAnchor,
     AskBatch,
     AskHistory,
@@ -17,7 +15,6 @@ from edge.purge.reading import (
     Begin,
     Entry,
     LogState,
-    Reading,
     ReadOrder,
     ReadOther,
     Rest,

@@ -13,7 +13,7 @@ from edge.bus.connection import Bus, Said
 from edge.clock import SystemClock
 from edge.measures import Measures
 from edge.purge.follower import Follower
-from edge.purge.reading import natural_history
+from edge.purge.reading_steps import natural_history
 from edge.purge.ticks import HEARD_SECONDS, MAX_BEAT_BYTES, MOST_TICK_SECONDS, TICK_SECONDS, Ticks, beat_of
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import MAX_HEARD, NewHistory, Tick, decode, encode
