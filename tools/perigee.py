@@ -211,32 +211,39 @@ KeyId = Annotated[str | None, typer.Option("--id", help="The key's id (default: 
 DEFAULT_API = "http://127.0.0.1:8081"
 
 
+Urls = Annotated[
+    list[str] | None, typer.Option("--url", help="A URL, with all its variants; may be repeated.")
+]
+Prefixes = Annotated[
+    list[str] | None, typer.Option("--prefix", help="HOST/PATH: what is below it; may be repeated.")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag of the site (--site); may be repeated.")]
+Hosts = Annotated[list[str] | None, typer.Option("--host", help="All of a host; may be repeated.")]
+Site = Annotated[str | None, typer.Option(help="The site whose tags are meant; without --tag all of it.")]
+Everything = Annotated[bool, typer.Option("--all", help="Everything, of all sites.")]
+Soft = Annotated[bool, typer.Option("--soft", help="Make it stale instead of gone.")]
+Wait = Annotated[
+    str | None, typer.Option(help="global or region: until every live node there has applied it.")
+]
+Timeout = Annotated[float, typer.Option(help="Seconds that --wait may take.", min=0)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what it would name, order nothing.")]
+Note = Annotated[str, typer.Option(help="For whoever looks back, such as a ticket.")]
+
+
 @app.command()
 def purge(
     *,
-    url: Annotated[
-        list[str] | None, typer.Option(help="A URL, with all its variants; may be repeated.")
-    ] = None,
-    prefix: Annotated[
-        list[str] | None, typer.Option(help="HOST/PATH: what is below it; may be repeated.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="A tag of the site (--site); may be repeated.")
-    ] = None,
-    host: Annotated[list[str] | None, typer.Option(help="All of a host; may be repeated.")] = None,
-    site: Annotated[
-        str | None, typer.Option(help="The site whose tags are meant; without --tag all of it.")
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything, of all sites.")] = False,
-    soft: Annotated[bool, typer.Option("--soft", help="Make it stale instead of gone.")] = False,
-    wait: Annotated[
-        str | None, typer.Option(help="global or region: until every live node there has applied it.")
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that --wait may take.", min=0)] = 30.0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what it would name, order nothing.")
-    ] = False,
-    note: Annotated[str, typer.Option(help="For whoever looks back, such as a ticket.")] = "",
+    url: Urls = None,
+    prefix: Prefixes = None,
+    tag: Tags = None,
+    host: Hosts = None,
+    site: Site = None,
+    everything: Everything = False,
+    soft: Soft = False,
+    wait: Wait = None,
+    timeout: Timeout = 30.0,
+    dry_run: DryRun = False,
+    note: Note = "",
     key: SignedBy = None,
     keyid: KeyId = None,
     api: Api = DEFAULT_API,
