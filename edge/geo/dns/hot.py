@@ -24,7 +24,7 @@ from edge.geo.dns.rdata import IN, Rtype
 from edge.geo.dns.ready import SHAPES, Ready, ready_below, ready_for, ready_negative
 from edge.geo.dns.render import AnswerReason, Reply
 from edge.geo.dns.view import Placed, View
-from edge.geo.dns.wire import HEADER_BYTES, PLAIN_LIMIT, Rcode
+from edge.geo.dns.wire import HEADER_BYTES, PLAIN_LIMIT, TCP_LIMIT, Rcode
 from edge.geo.dns.zone import Route, Zone
 
 MAX_LOCATED = 65_536
@@ -157,7 +157,7 @@ class HotAnswers(Generic[Counted]):
         else:
             body = ready.bodies[query[1] % len(ready.bodies)]
         made = query[:2] + ready.heads[shape] + query[HEADER_BYTES:end] + body + opt
-        if len(made) > PLAIN_LIMIT and not by_tcp and len(made) > min(limit, self._limit):
+        if len(made) > PLAIN_LIMIT and len(made) > (TCP_LIMIT if by_tcp else min(limit, self._limit)):
             return None
         return made, ready
 

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from edge.geo.dns.names import Name, ancestors
 from edge.geo.dns.rdata import IN, Rtype
-from edge.geo.dns.render import Reply, header, rotated, sections_of
+from edge.geo.dns.render import MAX_TURNS, Reply, header, rotated, sections_of
 from edge.geo.dns.wire import AA, CD, RD
 from edge.geo.dns.zone import Zone
 
@@ -58,7 +58,7 @@ def ready_below(qname: Name, reply: Reply, counted: Counted) -> Ready[Counted]:
 
 
 def _ready(qname: Name, question_bytes: int, reply: Reply, counted: Counted) -> Ready[Counted]:
-    turns = len(reply.answer[-1].rdatas) if reply.answer else 1
+    turns = min(len(reply.answer[-1].rdatas), MAX_TURNS) if reply.answer else 1
     every = [sections_of(qname, question_bytes, rotated(reply, turn)) for turn in range(turns)]
     return Ready(_heads(reply, every[0].counts), tuple(each.records for each in every), counted, reply)
 

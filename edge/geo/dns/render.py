@@ -20,6 +20,9 @@ from edge.geo.dns.wire import AA, HEADER_BYTES, QR, TC, UDP_LIMIT, Rcode
 
 _MAX_POINTER = 0x3FFF
 
+MAX_TURNS = 16
+"""Records that may be the first of an answer: each order is kept ready."""
+
 
 class AnswerReason(Enum):
     """Why an answer is what it is: the word in the routing log and in metrics; a sentence each in `SENTENCE`."""
@@ -146,7 +149,7 @@ def rotated(reply: Reply, turn: int) -> Reply:
     last = reply.answer[-1] if reply.answer else None
     if last is None or len(last.rdatas) < 2:
         return reply
-    by = turn % len(last.rdatas)
+    by = turn % min(len(last.rdatas), MAX_TURNS)
     turned = RRset(last.name, last.rtype, last.ttl, last.rdatas[by:] + last.rdatas[:by])
     return replace(reply, answer=(*reply.answer[:-1], turned))
 

@@ -58,3 +58,12 @@ def test_of_what_does_not_exist_the_zones_name_is_taken_from_the_question(asked:
     assert dns.message.from_wire(made) == dns.message.from_wire(rendered)
     assert dns.message.from_wire(made).authority[0].name.to_text() == ORIGIN
     assert len(made) <= len(rendered) + 16
+
+
+def test_of_many_records_only_some_are_ever_the_first():
+    reply = replied(rrset("www.cdn.example.", "A", *(f"10.0.0.{each}" for each in range(40))))
+    ready = ready_for(QNAME, reply, 0)
+    assert len(ready.bodies) == 16
+    for turn in (0, 15, 16, 255):
+        rendered = render(ID, b"\0\0", QNAME + b"\0\1\0\1", rotated(reply, turn), opt=b"", limit=1232)
+        assert assembled(ready, HEADS[0][0], QNAME, turn) == rendered

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+import dns.flags
 import dns.message
 import pytest
 
@@ -181,6 +182,18 @@ async def test_a_client_that_reads_late_gets_everything():
         writer.write(framed(*["big"] * 100, kind="TXT"))
         for _ in range(100):
             assert len((await answer(reader)).answer[0]) == 250
+        writer.close()
+
+
+async def test_what_is_too_long_even_for_tcp_is_cut():
+    text = BIG + "".join(f'vast 60 TXT "{each:03d}{"x" * 250}" "{"y" * 250}"\n' for each in range(250))
+    async with serving(DnsSettings(rate=FREE), view_of(None, zone_of(text, routes=()))) as server:
+        reader, writer = await server.reader()
+        writer.write(framed("vast", "vast", kind="TXT"))
+        for _ in range(2):
+            cut = await answer(reader)
+            assert cut.flags & dns.flags.TC
+            assert cut.answer == []
         writer.close()
 
 
