@@ -9,7 +9,7 @@ import pytest
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import BadMessage, NewHistory, PurgeOrder, encode
 from edge.semantics.rules import SiteRules
-from edge.semantics.selectors import Everything, Selector, Site
+from edge.semantics.selectors import Everything, Host, Selector, Site
 from edge.server.surveying import answer_of, surveyed
 from edge.settings.sites import SiteTable
 from edge.store.store import Store
@@ -32,9 +32,9 @@ async def test_what_is_named_is_counted_and_stays(tmp_path: Path):
         for number in range(3):
             put(store, number)
         await writing_of(store).settled()
-        site = store.in_memory(next(iter(store.contents.keys_in_memory())))[0].value.selectors.site
+        stored = store.in_memory(next(iter(store.contents.keys_in_memory())))[0].value
         assert await counted(store, Everything()) == 3
-        assert await counted(store, Site(site), soft=True) == 3
+        assert await counted(store, Host(stored.selectors.authority.host), soft=True) == 3
         assert await counted(store, Site("another")) == 0
         assert await counted(store, Everything()) == 3
 
