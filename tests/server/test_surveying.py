@@ -14,7 +14,9 @@ from edge.server.surveying import answer_of, surveyed
 from edge.settings.sites import SiteTable
 from edge.store.store import Store
 from tests.kit.clock import ManualClock
-from tests.kit.stores import put, store_room, writing_of
+from tests.kit.stored_responses import HERE
+from tests.kit.stores import store_room
+from tests.kit.sweeps import put, tag, written
 
 CLOCK = ManualClock()
 COUNTED = {"objects": 2, "bytes": 30, "hot_objects": 1, "examined": 9, "complete": True}
@@ -29,12 +31,12 @@ async def counted(store: Store, *items: Selector, soft: bool = False) -> int:
 
 async def test_what_is_named_is_counted_and_stays(tmp_path: Path):
     async with store_room(tmp_path).store() as store:
-        for number in range(3):
-            put(store, number)
-        await writing_of(store).settled()
-        stored = store.in_memory(next(iter(store.contents.keys_in_memory())))[0].value
+        for number, word in enumerate((b"red", b"red", b"blue")):
+            put(store, number, word)
+        await written(store)
         assert await counted(store, Everything()) == 3
-        assert await counted(store, Host(stored.selectors.authority.host), soft=True) == 3
+        assert await counted(store, tag(b"red")) == 2
+        assert await counted(store, Host(HERE.host), soft=True) == 3
         assert await counted(store, Site("another")) == 0
         assert await counted(store, Everything()) == 3
 
