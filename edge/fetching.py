@@ -255,7 +255,7 @@ class Fetching:
         body = None
         if exchange.body is not None and asked.head.method not in (GET, HEAD):
             body = BoundedBody(exchange.body, asked.rules.max_request_body)
-        routes = self._tiers.straight(exchange, asked.head, asked.rules, asked.key if by_owner else None)
+        routes = self._tiers.straight(exchange, asked.head, asked.rules, asked.key, by_owner=by_owner)
         may_store = asked.head.method == POST and exchange.request.upgrade is None
         order = FillOrder(
             request=asked.head,

@@ -7,7 +7,8 @@ asks once however many workers it has (promise 4), and only the owner writes the
 Between workers and between nodes the request travels as it was parsed, with fields of ours: `Perigee-Authority` (scheme,
 host, port), `Perigee-Hops` (verified addresses, client first), and `Perigee-Need`, the position of the purge log that the
 answer must be clean up to, which the fill adds when it sends; another node is shown a passport for all of that
-(edge.passport). No client can set them: everything named Perigee-* is dropped at parse.
+(edge.passport), and a worker is told when it was a node that asked. No client can set them: everything named Perigee-* is
+dropped at parse.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from edge.values import replace, value
 
 AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
-_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower())
+FOR_NODE = b"Perigee-For-Node"
+"""Between workers: it was another node that asked."""
+_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower(), FOR_NODE.lower())
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
@@ -158,13 +161,15 @@ class Tiers:
         key: bytes,
         to_origin: Callable[[tuple[StoredResponse, ...]], UpstreamRequest],
         fields: Callable[[tuple[StoredResponse, ...]], Fields],
+        *,
+        passed_on: bool = False,
     ) -> tuple[Route, ...]:
         """Out of this node: by its shields, and to the origin. fields: of the request to a shield."""
-        ways = self._shields.ways(rules, key, from_node=exchange.tier and not exchange.is_worker)
+        ways = self._shields.ways(rules, key, from_node=_is_for_node(exchange))
         nodes = tuple(
             Route(
                 node,
-                lambda validating: self._to_node(exchange, head, fields(validating)),
+                lambda validating: self._to_node(exchange, head, fields(validating), passed_on=passed_on),
                 is_node=True,
                 seal=self._sealed,
             )
@@ -175,21 +180,22 @@ class Tiers:
         return (*nodes, Route(self._origin_of(rules), to_origin))
 
     def straight(
-        self, exchange: Exchange, head: RequestHead, rules: SiteRules, key: bytes | None = None
+        self, exchange: Exchange, head: RequestHead, rules: SiteRules, key: bytes, *, by_owner: bool = False
     ) -> tuple[Route, ...]:
         """For what is not stored: to the origin, with the client's own conditionals, range and body.
 
-        key: not None = by its owner, should that be another worker: it may have the answer, or may have to keep it.
+        by_owner: by that of the key, should it be another worker: it may have the answer, or may have to keep it.
         """
         behind = self._behind(
             exchange,
             head,
             rules,
-            b"" if key is None else key,
+            key,
             lambda _: self._to_origin(exchange, head, rules, (), passed_on=True),
             lambda _: head.fields,
+            passed_on=True,
         )
-        worker = None if key is None else self._owner_in_reach(exchange, key)
+        worker = self._owner_in_reach(exchange, key) if by_owner else None
         if worker is None:
             return behind
         to_owner = self._to_worker(exchange, head, head.fields)
@@ -233,20 +239,29 @@ class Tiers:
         upgrade = parsed.upgrade if passed_on else None
         return UpstreamRequest(head.method, head.target, host, fields, upgrade=upgrade)
 
-    def _to_worker(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
+    def _to_tier(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
+        """As it was parsed, with what is known of it."""
         authority = head.authority
         said = b"%b %b %d" % (authority.scheme, authority.host, authority.port)
         hops = ", ".join(self._hops(exchange)).encode("latin-1", "replace")
         fields = fields.with_added((AUTHORITY, said), (HOPS, hops))
         return UpstreamRequest(head.method, head.target, authority.render(), fields)
 
-    def _to_node(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
-        """As to a worker, through the network: it may come back to us, and a body comes along."""
+    def _to_worker(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
+        if _is_for_node(exchange):
+            fields = fields.with_added((FOR_NODE, b"1"))
+        return self._to_tier(exchange, head, fields)
+
+    def _to_node(
+        self, exchange: Exchange, head: RequestHead, fields: Fields, *, passed_on: bool
+    ) -> UpstreamRequest:
+        """As to a worker, through the network: it may come back to us, and a body or an upgrade comes along."""
         fields = fields.with_added(via_line(self._name, head.minor), (b"CDN-Loop", pseudonym(self.cdn_id)))
-        request = self._to_worker(exchange, head, fields)
-        if head.method in (GET, HEAD):
-            return request
-        return replace(request, framing=exchange.request.framing)
+        request = self._to_tier(exchange, head, fields)
+        parsed = exchange.request
+        if passed_on and parsed.upgrade is not None:
+            request = replace(request, upgrade=parsed.upgrade)
+        return request if head.method in (GET, HEAD) else replace(request, framing=parsed.framing)
 
     def _sealed(self, request: UpstreamRequest) -> UpstreamRequest:
         """With a passport: the last that is done to it before it is sent."""
@@ -261,6 +276,13 @@ class Tiers:
             fields=request.fields,
         )
         return replace(request, fields=request.fields.with_added((PASSPORT, shown)))
+
+
+def _is_for_node(exchange: Exchange) -> bool:
+    """Whether another node asked, this worker or the one that came to it."""
+    if not exchange.tier:
+        return False
+    return not exchange.is_worker or FOR_NODE.lower() in exchange.request.head.fields
 
 
 def _validating(head: RequestHead, validating: tuple[StoredResponse, ...]) -> Fields:

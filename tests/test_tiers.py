@@ -16,7 +16,7 @@ from edge.fill.upstream import UpstreamRequest
 from edge.semantics.forwarding import Network, cleaned_request
 from edge.semantics.message import Authority, Fields, Line
 from edge.semantics.rules import OriginRules, SiteRules
-from edge.tiers import AUTHORITY, HOPS, Tiers
+from edge.tiers import AUTHORITY, HOPS, Tiers, Ways
 from edge.wire.framing import NO_BODY, Length
 from tests.kit.clock import ManualClock
 from tests.kit.node_bench import exchange
@@ -86,14 +86,18 @@ def test_ways_of_a_request(
 ):
     asked = get(AS_WORKER, tier=True) if tier else get()
     head = made.restored(asked)
-    routes = made.straight(asked, head, RULES, KEY) if passed_on else made.routes(asked, head, RULES, KEY)
+    routes = (
+        made.straight(asked, head, RULES, KEY, by_owner=True)
+        if passed_on
+        else made.routes(asked, head, RULES, KEY)
+    )
     assert [(route.upstream, route.is_worker) for route in routes] == ways
     assert made.is_anothers(asked, KEY) is (len(ways) > 1)
 
 
 def test_what_is_not_for_the_owner_goes_straight():
     made, asked = tiers(index=0, owner=1), get()
-    routes = made.straight(asked, made.restored(asked), RULES)
+    routes = made.straight(asked, made.restored(asked), RULES, KEY)
     assert [route.upstream for route in routes] == [ORIGIN]
 
 
@@ -137,7 +141,7 @@ def test_a_port_that_is_not_the_schemes_stays():
 def test_what_is_passed_on_keeps_what_the_client_asked_for():
     asked = exchange(b"PUT", b"/a", (b"Content-Length", b"3"), (b"If-Match", b'"c"'))
     made = tiers()
-    (route,) = made.straight(asked, made.restored(asked), RULES)
+    (route,) = made.straight(asked, made.restored(asked), RULES, KEY)
     request = route.build(())
     assert request.framing == Length(3)
     assert request.fields.get(b"if-match") == b'"c"'
@@ -147,7 +151,7 @@ def test_a_fill_asks_for_no_upgrade_and_what_is_passed_on_does():
     asked = get((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
     made = tiers()
     assert [request.upgrade for request in built(made, asked)] == [None]
-    (route,) = made.straight(asked, made.restored(asked), RULES)
+    (route,) = made.straight(asked, made.restored(asked), RULES, KEY)
     assert route.build(()).upgrade == b"websocket"
 
 
@@ -170,13 +174,93 @@ def test_the_request_to_a_worker_line_for_line():
 def test_what_is_passed_on_by_the_owner_keeps_what_the_client_asked_for():
     made, asked = tiers(owner=1), get(*PARTS)
     to_worker, to_origin = (
-        route.build(()) for route in made.straight(asked, made.restored(asked), RULES, KEY)
+        route.build(()) for route in made.straight(asked, made.restored(asked), RULES, KEY, by_owner=True)
     )
     for request in (to_worker, to_origin):
         assert set(PARTS) <= set(request.fields.lines)
     posted = exchange(b"POST", b"/a", (b"Content-Length", b"3"))
-    for route in made.straight(posted, made.restored(posted), RULES, KEY):
+    for route in made.straight(posted, made.restored(posted), RULES, KEY, by_owner=True):
         assert route.build(()).framing == Length(3)
+
+
+# --- to a node ---
+
+
+class OneShield:
+    """Every key has the same. said: what is told of each request: its key, and whether a node asks."""
+
+    def __init__(self, *, straight: bool = True) -> None:
+        self.node = ScriptedUpstream(ManualClock())
+        self.straight = straight
+        self.said: list[tuple[bytes, bool]] = []
+
+    def ways(self, _rules: SiteRules, key: bytes, *, from_node: bool) -> Ways:
+        self.said.append((key, from_node))
+        return Ways((self.node,), self.straight)
+
+
+def behind(shield: OneShield, *, owner: int = 0, index: int = 0) -> Tiers:
+    return Tiers(
+        name=b"edge-1",
+        cdn_id=b"edge-1",
+        trusted=(),
+        index=index,
+        owner_of=lambda _: owner,
+        workers=(ONE, TWO),
+        origin_of=lambda _: ORIGIN,
+        shields=shield,
+        secret=b"s" * 32,
+    )
+
+
+def test_the_request_to_a_node_line_for_line():
+    made = behind(OneShield())
+    to_node, _ = built(made, get((b"Accept", b"*/*"), *PARTS), validators=((b"ETag", b'"v"'),))
+    assert to_node.fields.lines == (
+        (b"Accept", b"*/*"),
+        (b"If-None-Match", b'"v"'),
+        (b"Via", b"1.1 edge-1"),
+        (b"CDN-Loop", b"edge-1"),
+        (b"Perigee-Authority", b"http a.example 80"),
+        (b"Perigee-Hops", b"192.0.2.1"),
+    )
+
+
+@pytest.mark.parametrize("straight", [True, False])
+def test_the_origin_is_asked_after_the_shield_where_that_is_allowed(straight: bool):
+    shield = OneShield(straight=straight)
+    made, asked = behind(shield, owner=1), get()
+    ways = [(TWO, True, False), (shield.node, False, True), (ORIGIN, False, False)][: 3 if straight else 2]
+    for routes in (
+        made.routes(asked, made.restored(asked), RULES, KEY),
+        made.straight(asked, made.restored(asked), RULES, KEY, by_owner=True),
+    ):
+        assert [(route.upstream, route.is_worker, route.is_node) for route in routes] == ways
+    assert shield.said == [(KEY, False), (KEY, False)]
+
+
+def test_a_body_and_an_upgrade_go_by_a_node_too():
+    made = behind(OneShield())
+    posted = exchange(b"POST", b"/a", (b"Content-Length", b"3"))
+    assert [r.build(()).framing for r in made.straight(posted, made.restored(posted), RULES, KEY)] == [
+        Length(3),
+        Length(3),
+    ]
+    asked = get((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+    head = made.restored(asked)
+    assert [r.build(()).upgrade for r in made.straight(asked, head, RULES, KEY)] == [b"websocket"] * 2
+    assert [r.build(()).upgrade for r in made.routes(asked, head, RULES, KEY)] == [None, None]
+
+
+def test_what_a_node_asks_is_known_as_such_behind_the_next_worker_too():
+    shield = OneShield()
+    first, owner = behind(shield, owner=1), behind(shield, owner=1, index=1)
+    asked = replace(get(AS_WORKER, tier=True), is_worker=False)
+    to_worker, to_node, _ = built(first, asked)
+    built(owner, arrived(to_worker))
+    assert shield.said == [(KEY, True), (KEY, True)]
+    for request in (to_node, *built(owner, arrived(to_worker))):
+        assert b"perigee-for-node" not in request.fields
 
 
 def arrived(request: UpstreamRequest) -> Exchange:
