@@ -22,6 +22,9 @@ from edge.exchange import BodySource, Exchange, Reply, Verdict
 from edge.fence import Fence, LogReader
 from edge.fill.fill import FillRoom
 from edge.fill.table import FillTable
+from edge.geo.measures import LeadMeasures
+from edge.geo.router import Router
+from edge.leading import Leading
 from edge.measures import Measures
 from edge.node import Node
 from edge.semantics import key as keys
@@ -202,8 +205,11 @@ async def node_bench(
     sites: Sequence[SiteRules] | None = None,
     max_ranges: int = 16,
     reader: LogReader | None = None,
+    router: Router | None = None,
 ) -> AsyncIterator[NodeBench]:
-    """A node that is closed in the end. reader: of the purge log, None = it has none. workers: how many the node has; each key is owned by worker 0."""
+    """A node that is closed in the end. reader: of the purge log, None = it has none. workers: how many the node has; each
+    key is owned by worker 0. router: of its network, None = it stands alone.
+    """
     rules = rules or SiteRules()
     clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
     told: list[bytes] = []
@@ -243,6 +249,7 @@ async def node_bench(
         max_ranges=max_ranges,
         invalidate_elsewhere=tell,
         invalidate_groups=tell_groups,
+        leading=_leading(router, measures, trusted),
     )
     try:
         yield NodeBench(
@@ -251,6 +258,12 @@ async def node_bench(
     finally:
         await tasks.aclose()
         await store.aclose()
+
+
+def _leading(router: Router | None, measures: Measures, trusted: Sequence[Network]) -> Leading | None:
+    if router is None:
+        return None
+    return Leading(b"edge-1", router, LeadMeasures(measures.registry), trusted)
 
 
 def _store(
