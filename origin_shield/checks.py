@@ -78,20 +78,17 @@ class Checks:
         told = {True: "up", False: "down", None: "skipped"}
         upstream = self._pool.upstream(wanted.way)
         while True:
-            works = await _works(upstream, wanted.request, wanted.check.timeout)
+            works = await _works(upstream, wanted.request)
             self._measures.checks.of(wanted.guard.name, told[works]).value += 1
             if works is not None:
                 wanted.guard.checked(wanted.ejection, wanted.check, works)
             await asyncio.sleep(wanted.check.interval)
 
 
-async def _works(upstream: Upstream, request: UpstreamRequest, seconds: float) -> bool | None:
+async def _works(upstream: Upstream, request: UpstreamRequest) -> bool | None:
     """Whether the origin says that it works; None = it could not be asked."""
     try:
-        async with asyncio.timeout(seconds):
-            fetched = await upstream.fetch(request)
-    except TimeoutError:
-        return False
+        fetched = await upstream.fetch(request)
     except UpstreamFault as fault:
         return None if fault.proxy_status == "connection_limit_reached" else False
     fetched.body.abort()
