@@ -22,6 +22,7 @@ from pathlib import Path
 
 from edge.server.worker_main import new_loop
 from tools.benching.processes import BenchFault, Cores
+from tools.purge_bench.log import flushes_a_second
 from tools.purge_bench.rows import ROWS, Said, Size
 from tools.soaking.processes import NotUp
 
@@ -81,9 +82,12 @@ def _circumstances(size: Size) -> str:
         ["git", "describe", "--always"], capture_output=True, text=True, check=False
     ).stdout.strip()
     load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="perigee-bench-") as folder:
+        flushes = flushes_a_second(Path(folder))
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Perigee {commit or '(no commit)'} on Python "
-        f"{sys.version.split()[0]}, everything on one machine; {size.seconds:g} s each; load average afterwards {load:.1f}."
+        f"{sys.version.split()[0]}, everything on one machine, whose disk flushes {flushes:,.0f} small appends a second, one "
+        f"after the other; {size.seconds:g} s each; load average afterwards {load:.1f}."
     )
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +41,37 @@ class Log:
     log: PurgeLog
 
 
+@contextmanager
+def in_memory(folder: Path) -> Iterator[Path]:
+    """A folder on tmpfs where there is one, so that what is measured is not the disk; else `folder`."""
+    memory = Path("/dev/shm")  # noqa: S108  # tmpfs, where the system has it
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="perigee-log-", dir=memory, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def flushes_a_second(folder: Path, count: int = 300) -> float:
+    """How often this disk flushes a small append, one after the other: what a log server that fsyncs always is bound by."""
+    file = folder / "flushed"
+    with file.open("wb") as out:
+        began = CLOCK.mono()
+        for _ in range(count):
+            out.write(b"x" * 300)
+            out.flush()
+            os.fsync(out.fileno())
+        seconds = CLOCK.mono() - began
+    file.unlink()
+    return count / seconds
+
+
 @asynccontextmanager
-async def log(folder: Path, servers: int) -> AsyncIterator[Log]:
-    """A new log on so many servers; ended at the end."""
-    async with LogCluster(folder, servers) as cluster:
+async def log(folder: Path, servers: int, *, memory: bool = False) -> AsyncIterator[Log]:
+    """A new log on so many servers; ended at the end. memory: its files are on tmpfs."""
+    async with AsyncExitStack() as stack:
+        kept = stack.enter_context(in_memory(folder)) if memory else folder
+        cluster = await stack.enter_async_context(LogCluster(kept, servers))
         settings = NatsSettings(
             url=tuple(f"nats://127.0.0.1:{server.port}" for server in cluster.servers),
             token=TOKEN,
@@ -98,6 +127,12 @@ async def append_all(count: int, taken: Iterator[PurgeOrder], log_: PurgeLog, *,
             await slots.acquire()
             under_way.append(tasks.spawn(one(next(taken)), name=f"{number}"))
         await asyncio.gather(*under_way)
+
+
+async def last_of(log_: Log) -> int:
+    """The last sequence number in the log."""
+    info = await log_.bus.api(f"STREAM.INFO.{log_.address.stream}", within=5.0)
+    return int(info["state"]["last_seq"])
 
 
 async def publish_at(rate: float, seconds: float, taken: Iterator[PurgeOrder], log_: Log) -> int:

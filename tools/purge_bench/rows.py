@@ -25,7 +25,7 @@ from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, fr
 from tools.benching.workloads import WORKLOADS
 from tools.purge_bench.api import Signed, blast
 from tools.purge_bench.followers import Reader, Reported
-from tools.purge_bench.log import CLOCK, Log, append_all, append_at, log, orders, publish_at
+from tools.purge_bench.log import CLOCK, Log, append_all, append_at, last_of, log, orders, publish_at
 from tools.soaking.processes import Node, NodeSetting
 from tools.soaking.soak import write_key
 
@@ -52,27 +52,36 @@ class Size:
 Row = Callable[[Path, Size], Awaitable[list[Said]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the log is. memory: on tmpfs, for what would only measure the disk."""
+
+    servers: int
+    memory: bool = False
+
+    def __str__(self) -> str:
+        many = "1 log server" if self.servers == 1 else f"{self.servers} log servers"
+        return f"{many}, its files in memory" if self.memory else many
+
+
 # --- delivery --------------------------------------------------------------------------------------------------------
 
 
 async def delivery(folder: Path, size: Size) -> list[Said]:
     """From publishing to being in force at 20 readers."""
-    return [
-        await _delivered(folder / f"{servers}-{rate}", servers, rate, size)
-        for servers, rate in ((1, 100), (3, 100), (1, 1_000))
-    ]
+    runs = ((Kept(1), 100), (Kept(3), 100), (Kept(1, memory=True), 1_000))
+    return [await _delivered(folder / f"{at}", kept, rate, size) for at, (kept, rate) in enumerate(runs)]
 
 
-async def _delivered(folder: Path, servers: int, rate: int, size: Size) -> Said:
+async def _delivered(folder: Path, kept: Kept, rate: int, size: Size) -> Said:
     count = int(size.seconds * rate)
-    async with log(folder / "log", servers) as one:
+    async with log(folder / "log", kept.servers, memory=kept.memory) as one:
         reported = await _read_by_others(one, folder, append_at(rate, count, orders(f"d{rate}"), one.log))
     if reported.applied != count * READERS:
         raise BenchFault(f"{reported.applied} orders came into force of {count} at {READERS} readers")
     each = reported.cpu / reported.applied * 1e6
-    kept = "1 log server" if servers == 1 else f"{servers} log servers"
     return Said(
-        f"from publishing to being in force, {READERS} readers in {PROCESSES} processes, {kept}, {rate:,} purges/s",
+        f"from publishing to being in force, {READERS} readers in {PROCESSES} processes, {rate:,} purges/s, {kept}",
         f"{milliseconds(reported.delays)}; a reader spends {each:.0f} us CPU on each",
     )
 
@@ -116,15 +125,21 @@ async def _read_by_others(one: Log, folder: Path, work: Awaitable[None]) -> Repo
 BATCH = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """items: URLs of each purge."""
+
+    items: int
+    connections: int
+
+
 async def api(folder: Path, size: Size) -> list[Said]:
     """Purges a second through the signed API of one node."""
     found = []
-    for servers in (1, 3):
+    for at, kept in enumerate((Kept(1), Kept(3), Kept(1, memory=True))):
         for items, connections in ((1, 1), (1, 32), (BATCH, 8)):
-            rate, p50 = await _ordered(
-                folder / f"{servers}-{items}-{connections}", servers, items, connections, size
-            )
-            kept = "1 log server" if servers == 1 else f"{servers} log servers"
+            place = folder / f"{at}-{items}-{connections}"
+            rate, p50 = await _ordered(place, kept, Asking(items, connections), size)
             what = "one URL each" if items == 1 else f"{items} URLs each"
             of_urls = "" if items == 1 else f" ({rate * items:,.0f} URLs/s)"
             found.append(
@@ -136,18 +151,17 @@ async def api(folder: Path, size: Size) -> list[Said]:
     return found
 
 
-async def _ordered(
-    folder: Path, servers: int, items: int, connections: int, size: Size
-) -> tuple[float, float]:
+async def _ordered(folder: Path, kept: Kept, asking: Asking, size: Size) -> tuple[float, float]:
+    """Purges a second, and the median of what one takes, in seconds."""
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(log(folder / "log", servers))
+        one = await stack.enter_async_context(log(folder / "log", kept.servers, memory=kept.memory))
         key = write_key(folder / "keys")
         node = Node("edge-1", folder / "edge-1", _setting(one, folder, origin=9, workers=1))
         stack.push_async_callback(node.kill)
         node.launch()
         await node.wait_ready()
-        signed = Signed(node.place.admin_port, key, items)
-        seconds, answers = await blast(signed, connections, size.seconds)
+        signed = Signed(node.place.admin_port, key, asking.items)
+        seconds, answers = await blast(signed, asking.connections, size.seconds)
     return len(answers) / seconds, statistics.median(answers)
 
 
@@ -210,7 +224,7 @@ async def hits(folder: Path, size: Size) -> list[Said]:
     cores = size.cores
     workload = WORKLOADS["hits"]()
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(log(folder / "log", 1))
+        one = await stack.enter_async_context(log(folder / "log", 1, memory=True))
         port = free_port()
         command = [sys.executable, "-m", "tools.benching.origin", str(port)]
         origin = stack.enter_context(Process(command, core=cores.load, log=folder / "origin.txt"))
@@ -241,11 +255,13 @@ class Turn:
 
 
 async def _turn(load: Load, node: Node, rate: int, size: Size, one: Log, tag: str) -> Turn:
-    before = cpu_seconds(node.pid)
+    before, last = cpu_seconds(node.pid), await last_of(one)
     publishing = asyncio.gather(*([publish_at(rate, size.seconds, orders(tag), one)] if rate else []))
     measured = await asyncio.to_thread(load.run, WORKLOADS["hits"](), node.place.port, size.seconds, tag)
     await publishing
-    after = cpu_seconds(node.pid)
+    after, stored = cpu_seconds(node.pid), await last_of(one) - last
+    if stored < 0.95 * rate * size.seconds:
+        raise BenchFault(f"only {stored} purges were stored in {size.seconds:g} s")
     if before is None or after is None:
         raise BenchFault("this system does not tell what processes spend")
     return Turn(measured.requests / measured.seconds, (after - before) / measured.requests)
