@@ -279,6 +279,9 @@ class Measures:
             unit="processes",
             help="Processes that do not trust the purge log, since it lost something that had been read.",
         ).of()
+        self._purge_log(registry)
+
+    def _purge_log(self, registry: Registry) -> None:
         self.purge_orders_applied = registry.counter(
             "perigee_purge_orders_applied_total",
             unit="orders",

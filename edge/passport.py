@@ -20,7 +20,6 @@ from edge.semantics.message import Fields, UnixSeconds
 PASSPORT = b"Perigee-Passport"
 LIFE_SECONDS = 30.0
 """Either way: clocks of nodes differ by less, or their network has other worries."""
-MIN_SECRET_BYTES = 16
 
 _OURS = b"perigee-"
 _NAME = PASSPORT.lower()

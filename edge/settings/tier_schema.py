@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.passport import MIN_SECRET_BYTES
 from edge.semantics.rules import HOUR, MINUTE
 from edge.settings.address_kinds import Listen
 from edge.settings.composed import ListOf, Or
 from edge.settings.kinds import Duration, Flag, Kind
 from edge.settings.problems import quoted, refused
 from edge.settings.schema import Setting
+
+
+MIN_SECRET_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)

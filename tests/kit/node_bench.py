@@ -235,15 +235,7 @@ async def node_bench(
         store=store,
         room=room,
         fence=fence,
-        tiers=Tiers(
-            name=b"edge-1",
-            cdn_id=b"edge-1",
-            trusted=trusted,
-            index=index,
-            owner_of=lambda _: 0,
-            workers=others,
-            origin_of=lambda _: origin,
-        ),
+        tiers=_tiers(origin, others, trusted, index),
         clock=clock,
         tasks=tasks,
         max_ranges=max_ranges,
@@ -264,6 +256,20 @@ def _leading(router: Router | None, measures: Measures, trusted: Sequence[Networ
     if router is None:
         return None
     return Leading(b"edge-1", router, LeadMeasures(measures.registry), trusted)
+
+
+def _tiers(
+    origin: ScriptedUpstream, workers: Sequence[ScriptedUpstream], trusted: Sequence[Network], index: int
+) -> Tiers:
+    return Tiers(
+        name=b"edge-1",
+        cdn_id=b"edge-1",
+        trusted=trusted,
+        index=index,
+        owner_of=lambda _: 0,
+        workers=workers,
+        origin_of=lambda _: origin,
+    )
 
 
 def _store(
