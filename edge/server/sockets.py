@@ -41,7 +41,8 @@ async def bind(
 ) -> list[list[socket.socket]]:
     """`count` times the listening sockets for an address: a name may have several IP addresses.
 
-    kind: SOCK_DGRAM for UDP, where being bound is all. patience: seconds for which it may be in use. EdgeError when it cannot be had, with the reason.
+    kind: SOCK_DGRAM for UDP, where being bound is all. patience: seconds for which it may be in use. EdgeError when it cannot
+    be had, with the reason.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -88,8 +89,8 @@ def _group(
     probe.close()
     group: list[socket.socket] = []
     try:
-        for _ in range(count):
-            group.append(_bound(family, where, kind, shared=True))
+        for _ in range(count):  # one by one: those before a fault are to be closed
+            group.append(_bound(family, where, kind, shared=True))  # noqa: PERF401
     except OSError:
         close(group)
         raise

@@ -1,9 +1,9 @@
 """One worker process, from its start to its end, as the supervisor sees it.
 
-Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`, or the DNS server's), not a fork: a forked event loop
-shares its selector with its parent, forked threads are gone while their locks stay held, and memory that is shared after
-a fork is copied soon anyway, since Python writes a count into every object that it reads. A start costs half a second
-of one core instead. What is shared is passed by descriptor: listening sockets and one end of a `Line`.
+Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`, or the DNS server's), not a fork: a
+forked event loop shares its selector with its parent, forked threads are gone while their locks stay held, and memory that
+is shared after a fork is copied soon anyway, since Python writes a count into every object that it reads. A start costs half
+a second of one core instead. What is shared is passed by descriptor: listening sockets and one end of a `Line`.
 
 The signals that mean something to us are blocked while the child starts; it takes them off when it has its handlers, so
 that Ctrl-C, which goes to the whole group, never kills a worker that is not yet ready for it.

@@ -14,7 +14,6 @@ from edge.settings.kinds import Duration, Flag, Kind
 from edge.settings.problems import quoted, refused
 from edge.settings.schema import Setting
 
-
 MIN_SECRET_BYTES = 16
 
 
