@@ -9,7 +9,8 @@ Owns: `Breaker`, a state machine; the time comes in as `now`. Rules:
 * Who got a permit gives it back exactly once, also where nothing was learned (its client left), or the few places would be
   lost for good.
 
-A success is known with the head of an answer, so that a long body keeps nobody waiting; when that body breaks off it was none.
+A success is a whole answer. But a long body must keep nobody waiting, so while the breaker is closed the head counts, and is
+taken back when the body breaks off; a probe's counts once its body has come for a while.
 """
 
 from __future__ import annotations
@@ -32,12 +33,17 @@ class State(Enum):
 
 @dataclass(slots=True, eq=False)
 class Permit:
-    """Leave to send one request. turn: the breaker's when it was given."""
+    """Leave to send one request. turn: the breaker's when it was given. is_counted: as a success already."""
 
     turn: int
+    heard_at: float | None = None
+    """When the head of a good answer was there."""
+    is_counted: bool = False
     is_out: bool = True
 
 
+LONG_BODY: Final = 1.0
+"""Seconds; a body that still comes after them is a long one, and what has come of it is success enough."""
 _DOUBLINGS: Final = 20
 """More would be longer than any `rest_max`."""
 
@@ -55,13 +61,16 @@ class Breaker:
         self._opened = 0
         """How often in a row."""
         self._turn = 0
-        self._probes = 0
+        self._probes: set[Permit] = set()
         self._successes = 0
 
     def state(self, now: float) -> State:
         """As of now."""
         if self._state is State.OPEN and now >= self._until:
             self._change(State.HALF_OPEN)
+        for permit in tuple(self._probes):
+            if permit.heard_at is not None and now - permit.heard_at >= LONG_BODY:
+                self._succeeded(permit)
         return self._state
 
     def allows(self, now: float) -> bool:
@@ -70,7 +79,7 @@ class Breaker:
             case State.CLOSED:
                 return True
             case State.HALF_OPEN:
-                return self._probes < self.rules.probes
+                return len(self._probes) < self.rules.probes
             case State.OPEN:
                 return False
 
@@ -78,9 +87,17 @@ class Breaker:
         """A permit for one request, None = leave the origin alone."""
         if not self.allows(now):
             return None
+        permit = Permit(self._turn)
         if self._state is State.HALF_OPEN:
-            self._probes += 1
-        return Permit(self._turn)
+            self._probes.add(permit)
+        return permit
+
+    def heard(self, permit: Permit, now: float) -> None:
+        """The head of a good answer is there; its body comes."""
+        permit.heard_at = now
+        if self.state(now) is State.CLOSED and permit.turn == self._turn:
+            permit.is_counted = True
+            self._window.count(now, failed=False)
 
     def leave(self, permit: Permit, worked: bool | None, now: float) -> bool:
         """A permit comes back. worked: None = nothing was learned. True = this opened the breaker."""
@@ -90,29 +107,31 @@ class Breaker:
         if permit.turn != self._turn:
             return False
         if state is State.CLOSED:
-            if worked is not None:
-                self._window.count(now, failed=not worked)
-            return worked is False and self._judge(now)
-        self._probes -= 1
+            return self._counted(permit, worked, now)
         if worked is False:
             return self._open(now)
         if worked:
-            self._successes += 1
-            if self._successes >= self.rules.probes:
-                self._window.clear()
-                self._opened = 0
-                self._change(State.CLOSED)
+            self._succeeded(permit)
+        self._probes.discard(permit)
         return False
 
-    def broke_off(self, permit: Permit, now: float) -> bool:
-        """The body of an answer whose head was a success broke off. True = this opened the breaker."""
-        state = self.state(now)
-        if permit.turn != self._turn:
-            return False
-        if state is State.HALF_OPEN:
-            return self._open(now)
-        self._window.turn(now)
-        return self._judge(now)
+    def _counted(self, permit: Permit, worked: bool | None, now: float) -> bool:
+        if permit.is_counted:
+            if worked is False:
+                self._window.turn(now)
+        elif worked is not None:
+            self._window.count(now, failed=not worked)
+        return worked is False and self._judge(now)
+
+    def _succeeded(self, probe: Permit) -> None:
+        if probe not in self._probes:
+            return  # it counted when its body turned out to be a long one
+        self._probes.discard(probe)
+        self._successes += 1
+        if self._successes >= self.rules.probes:
+            self._window.clear()
+            self._opened = 0
+            self._change(State.CLOSED)
 
     def rest(self, now: float) -> float:
         """Seconds until it may be worth while to ask again."""
@@ -133,4 +152,5 @@ class Breaker:
     def _change(self, state: State) -> None:
         self._state = state
         self._turn += 1
-        self._probes = self._successes = 0
+        self._successes = 0
+        self._probes.clear()

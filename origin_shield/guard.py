@@ -162,7 +162,10 @@ class Visit:
         self._is_success = status not in self._rules.failure_statuses
         timings = fetched.timings
         self._guard.timed(max(0.0, timings.answered - timings.sent) if self._is_success else None)
-        if self._breaker.leave(self._permit, self._is_success, self._guard.mono()):
+        now = self._guard.mono()
+        if self._is_success:
+            self._breaker.heard(self._permit, now)
+        elif self._breaker.leave(self._permit, False, now):
             self._guard.opened()
         if fetched.tunnel is not None:
             self._over(broken=False)
@@ -194,6 +197,6 @@ class Visit:
                 self._guard.ejected()
         else:
             self._health.worked(now)
-        if broken and self._is_success and self._breaker.broke_off(self._permit, now):
+        if self._is_success and self._breaker.leave(self._permit, not broken, now):
             self._guard.opened()
         self._place.leave()

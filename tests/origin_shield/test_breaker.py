@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge.semantics.rules import BreakerRules
-from origin_shield.breaker import Breaker, Permit, State
+from origin_shield.breaker import LONG_BODY, Breaker, Permit, State
 
 RULES = BreakerRules(share=0.5, requests=4, window=10.0, rest=5.0, rest_max=20.0, probes=2)
 CLOSED, HALF_OPEN, OPEN = State.CLOSED, State.HALF_OPEN, State.OPEN
@@ -116,26 +116,57 @@ def test_what_was_sent_before_it_changed_says_nothing():
     assert passed(breaker, "++", 5.0).state(5.0) is CLOSED
 
 
+def heard(breaker: Breaker, now: float) -> Permit:
+    """One whose body comes still."""
+    permit = breaker.enter(now)
+    assert permit is not None
+    breaker.heard(permit, now)
+    return permit
+
+
 def test_a_body_that_breaks_off_makes_a_failure_of_a_success():
     breaker = Breaker(RULES)
-    permits = [breaker.enter(0.0) for _ in range(4)]
-    for permit in permits:
-        assert permit is not None
-        breaker.leave(permit, True, 0.0)
-    one, two, *_ = permits
-    assert one is not None and two is not None
-    assert breaker.broke_off(one, 1.0) is False
-    assert breaker.broke_off(two, 1.0) is True
+    permits = [heard(breaker, 0.0) for _ in range(4)]
+    assert [
+        breaker.leave(permit, worked, 1.0)
+        for permit, worked in zip(permits, (True, False, False), strict=False)
+    ] == [
+        False,
+        False,
+        True,
+    ]
     assert breaker.state(1.0) is OPEN
 
 
-def test_also_of_a_probes():
+def test_a_head_counts_at_once_and_its_end_does_not_count_again():
+    breaker = Breaker(RULES)
+    for permit in [heard(breaker, 0.0) for _ in range(3)]:
+        breaker.leave(permit, True, 0.0)
+    assert passed(breaker, "--", 0.0).state(0.0) is CLOSED
+    assert passed(breaker, "-", 0.0).state(0.0) is OPEN
+
+
+def test_a_probe_counts_when_its_body_has_ended():
     breaker, _ = opened()
-    probe = breaker.enter(5.0)
-    assert probe is not None
-    breaker.leave(probe, True, 5.0)
-    assert breaker.broke_off(probe, 5.0) is True
-    assert breaker.broke_off(probe, 5.0) is False, "it is not of this time any more"
+    first, second = heard(breaker, 5.0), heard(breaker, 5.0)
+    assert (breaker.state(5.0), breaker.enter(5.0)) == (HALF_OPEN, None)
+    breaker.leave(first, True, 5.0)
+    assert breaker.leave(second, False, 5.0) is True
+
+
+def test_or_when_it_has_come_for_a_while():
+    breaker, _ = opened()
+    first, second = heard(breaker, 5.0), heard(breaker, 5.5)
+    assert breaker.state(5.0 + LONG_BODY) is HALF_OPEN
+    assert breaker.state(5.5 + LONG_BODY) is CLOSED
+    assert breaker.leave(first, True, 9.0) is breaker.leave(second, False, 9.0) is False
+
+
+def test_a_long_one_that_breaks_off_while_it_is_tried_still_opens_it_again():
+    breaker, _ = opened()
+    long = heard(breaker, 5.0)
+    assert breaker.state(5.0 + LONG_BODY) is HALF_OPEN
+    assert breaker.leave(long, False, 7.0) is True
 
 
 def test_a_permit_comes_back_once():
@@ -167,6 +198,13 @@ class BreakerModel(RuleBasedStateMachine):
         assert (state is not OPEN) or permit is None
         if permit is not None:
             self.out.append((permit, state))
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data())
+    def one_is_heard(self, data: st.DataObject) -> None:
+        permit, _ = data.draw(st.sampled_from(self.out))
+        if permit.heard_at is None:
+            self.breaker.heard(permit, self.now)
 
     @precondition(lambda self: self.out)
     @rule(data=st.data(), worked=st.sampled_from([True, False, None]))
