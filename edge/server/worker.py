@@ -138,6 +138,8 @@ class Worker:
         self.node = self._make_node()
         self._sweep()
         await self.outward.start()
+        if self.log is not None:
+            await self.log.wait_caught_up()
         self._listen()
         self._tasks.spawn(self._tend(), name="tend")
         self._is_started = True

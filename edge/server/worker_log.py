@@ -6,6 +6,7 @@ the same, with the doubt that the fence has then; it is ready once it has read a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from edge.tasks import TaskOwner
 
 PURGES = "purge"
 """The folder in the data directory for what is kept of the log."""
+
+CATCH_UP_SECONDS = 3.0
+"""How long a worker that starts keeps clients waiting for that; a beat and a tick take two at most."""
 
 LEASE_SECONDS = 15.0
 """The log counts as silent in /readyz after this; what a site does about it is its own setting."""
@@ -95,6 +99,12 @@ class WorkerLog:
     async def _connect(self) -> None:
         with suppress(BusFault):  # it goes on trying, and says so itself
             await self._bus.connect()
+
+    async def wait_caught_up(self) -> None:
+        """Give it a moment to read what there is: until then everything stored is doubted, and the origin would feel it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                await self.follower.caught_up.wait()
 
     async def aclose(self) -> None:
         """Leave the bus."""

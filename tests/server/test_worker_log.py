@@ -85,3 +85,17 @@ async def test_without_servers_it_starts_and_orders_nothing(tmp_path: Path):
             "behind": 0,
             "proof_age": None,
         }
+
+
+async def test_who_starts_waits_until_it_has_caught_up(tmp_path: Path):
+    async with a_node(tmp_path) as (_, access), reading(access, tmp_path / "data") as log:
+        assert not log.is_caught_up
+        await log.wait_caught_up()
+        assert log.is_caught_up
+
+
+async def test_a_log_that_is_not_there_is_not_waited_for_much_longer(tmp_path: Path):
+    access = LogAccess(BusAddress(("nats://127.0.0.1:9",)), INSTANCE)
+    async with reading(access, tmp_path / "data") as log:
+        await log.wait_caught_up()
+        assert not log.is_caught_up
