@@ -3,7 +3,8 @@
 Owns: `Watching`, which a supervisor has: the checks, the bus, and the moments at which edge.geo.health judges. Rules:
 * A vantage point asks all edges itself, and tells the others what it saw; who is none (an edge that redirects, where there
   is a bus) only listens. Without a bus everybody asks, and goes by what he sees.
-* Nobody waits for the bus: what was known last holds until something else is known.
+* Nobody waits for the bus: what was known last holds until something else is known. What nodes say of themselves counts once
+  we have listened for long enough to have heard them all.
 * Drains outlive everything: all vantage points keep them, in a file too, and say them with each report.
 * What is judged is told as a whole, and only when it makes a difference (edge.geo.view_message).
 """
@@ -31,7 +32,7 @@ from edge.geo.health import PopHealth, Said, Seen, judge, view_of
 from edge.geo.measures import WatchMeasures
 from edge.geo.network_view import Health, NetworkView, PopView
 from edge.geo.opinions import BadReport, Heard, Opinions, Report, token_of
-from edge.geo.vantage import Streaks, after, health_by_pop, nodes_out
+from edge.geo.vantage import Streaks, after, countable, health_by_pop, nodes_out
 from edge.geo.view_message import said_of
 from edge.measures import Measures
 from edge.server.kept_drains import read_drains, write_drains
@@ -77,6 +78,8 @@ class Watching:
         self._streaks: Streaks = {}
         self._opinions = Opinions()
         self._said: dict[str, Said] = {}
+        self._since = 0.0
+        """When the present connection to the bus began."""
         self._drains = Drains(pop.name for pop in network.pops)
         self._states: Mapping[str, PopHealth] = {}
         self._judge_now = asyncio.Event()
@@ -93,6 +96,7 @@ class Watching:
         self._drains.merge(kept, self._clock.now())
         self._judge()
         if self._bus is not None:
+            self._bus.on_connect(self._connected)
             prefix = self._bus.address.prefix
             await self._bus.subscribe(f"{prefix}.presence.>", self._heard_presence)
             await self._bus.subscribe(f"{prefix}.opinion.>", self._heard_opinion)
@@ -135,7 +139,7 @@ class Watching:
         now = self._clock.mono()
         view = view_of(self.network, self._states, now)
         by_pop = self._opinions.by_pop()
-        out = nodes_out(self.network, self._streaks, self._said, now)
+        out = nodes_out(self.network, self._streaks, self._countable(now), now)
         return {
             "vantage": self._vantage,
             "bus": "none" if self._bus is None else "connected" if self._bus.is_connected else "away",
@@ -204,6 +208,13 @@ class Watching:
             except BusFault:
                 continue  # the next report has all that this one had
 
+    def _connected(self) -> None:
+        self._since = self._clock.mono()
+
+    def _countable(self, now: float) -> Mapping[str, Said]:
+        since = self._since if self._bus is not None and self._bus.is_connected else None
+        return countable(self._said, since, now, self.network.health)
+
     def _heard_opinion(self, said: Message) -> None:
         now = self._clock.mono()
         try:
@@ -259,11 +270,12 @@ class Watching:
     def _judge(self) -> None:
         network, now = self.network, self._clock.mono()
         self._opinions.forget(now, network.health.opinion_life)
-        seen = Seen(self._opinions.by_pop(), self._said, self._drains.drained)
+        spoken = self._countable(now)
+        seen = Seen(self._opinions.by_pop(), spoken, self._drains.drained)
         self._states = judge(self._states, network, seen, now)
         view = view_of(network, self._states, now)
         self._measure(view)
-        said = said_of(view, nodes_out(network, self._streaks, self._said, now))
+        said = said_of(view, nodes_out(network, self._streaks, spoken, now))
         if said != self.shown:
             self._tell_changes(view)
             self.shown = said

@@ -6,7 +6,7 @@ import pytest
 
 from edge.geo.health import Said, Streak
 from edge.geo.network_view import Health
-from edge.geo.vantage import after, health_by_pop, nodes_out
+from edge.geo.vantage import after, countable, health_by_pop, nodes_out
 from edge.settings.network import HealthSettings, Network, NetworkNode, Pop, Role
 
 NETWORK = Network(
@@ -59,3 +59,22 @@ def test_a_node_is_out_by_what_it_says_or_does_not_say(
 ):
     heard = {node: Said(at, ready) for node, (at, ready) in said.items()}
     assert nodes_out(NETWORK, {}, heard, 10.0) == out, name
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "now", "expected"),
+    [
+        ("we do not hear", None, 10.0, {}),
+        ("we have just begun to", 8.0, 10.0, {}),
+        ("all is well", 0.0, 10.0, {"fra-1": 7.5, "iad-1": 9.5}),
+        ("nobody spoke for a while: time stands still", 0.0, 11.5, {"fra-1": 8.5, "iad-1": 10.5}),
+        ("nobody speaks", 0.0, 12.6, {}),
+    ],
+)
+def test_silence_is_held_against_nodes_where_it_is_theirs(
+    name: str, since: float | None, now: float, expected: dict[str, float]
+):
+    said = {"fra-1": Said(7.5, True), "iad-1": Said(9.5, True)}
+    counted = countable(said, since, now, NETWORK.health)
+    assert {node: each.at for node, each in counted.items()} == expected, name
+    assert countable({}, 0.0, now, NETWORK.health) == {}

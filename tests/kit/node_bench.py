@@ -207,9 +207,7 @@ async def node_bench(
     reader: LogReader | None = None,
     router: Router | None = None,
 ) -> AsyncIterator[NodeBench]:
-    """A node that is closed in the end. reader: of the purge log, None = it has none. workers: how many the node has; each
-    key is owned by worker 0. router: of its network, None = it stands alone.
-    """
+    """A node. reader: of the purge log. workers: how many; 0 owns each key. router: of its network. None = there is none."""
     rules = rules or SiteRules()
     clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
     told: list[bytes] = []
