@@ -115,8 +115,13 @@ class Node:
 
     def apply(self, sites: SiteTable, trusted: Sequence[Network], max_ranges: int) -> None:
         """New settings, for exchanges that begin from now on."""
+        is_another = sites != self.sites
         self.sites = sites
-        self._fence.table.rekey()
+        if is_another:
+            self._fence.table.rekey()
+            for held in self._store.memory:
+                # A purge may name it by the keys that URLs have now: what was found clean before is not, for all we know.
+                held.clean = held.value.fence
         self._tiers.trusted = tuple(trusted)
         self._replying.max_ranges = max_ranges
 

@@ -12,7 +12,7 @@ from edge.semantics.message import Authority, Line, UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
 from edge.semantics.reasons import Because
-from edge.semantics.rules import FreshnessRules, OnLogLoss, PurgeRules, SiteRules
+from edge.semantics.rules import FreshnessRules, KeyRules, OnLogLoss, PurgeRules, QueryRule, SiteRules
 from edge.semantics.selectors import (
     Everything,
     Group,
@@ -24,7 +24,7 @@ from edge.semantics.selectors import (
     Uri,
     Variant,
 )
-from edge.settings.sites import SiteTable
+from edge.settings.sites import SiteTable, purged_keys
 from tests.kit.clock import ManualClock
 from tests.kit.fenced import fenced
 from tests.kit.node_bench import HERE, NodeBench, node_bench
@@ -311,6 +311,20 @@ async def test_what_was_stored_for_a_site_of_another_name_is_validated(tmp_path:
         log.order(Site("renamed"))
         bench.origin.says(fresh(b"new"))
         assert (await bench.get(b"/a")).body == b"new"
+
+
+async def test_a_purge_under_other_rules_for_keys_holds_when_the_old_rules_come_back(tmp_path: Path):
+    """While they were others, the URL had another key, and what is stored under the old one was found clean."""
+    async with fenced(tmp_path) as (bench, log):
+        await bench.stored(b"/a?x", body=b"old")
+        (held,) = bench.store.in_memory(bench.key(b"/a?x"))
+        log.table.keys_of = lambda uri: purged_keys(uri, bench.node.sites)
+        bench.node.apply(SiteTable((SiteRules(key=KeyRules(query=QueryRule.NONE)),)), (), 16)
+        log.order(Uri(HERE, b"/a?x"))
+        held.clean = bench.fence.judged(held.value, held.clean, bench.node.sites) or 0  # as the sweep does
+        bench.node.apply(SiteTable((bench.rules,)), (), 16)
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a?x")).body == b"new"
 
 
 def test_a_table_without_a_log_never_doubts():
