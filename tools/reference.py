@@ -14,6 +14,7 @@ from edge.geo.dns.render import SENTENCE as ANSWER_SENTENCE
 from edge.geo.dns.render import AnswerReason
 from edge.geo.placement import SENTENCE as PLACEMENT_SENTENCE
 from edge.geo.placement import PlacementReason
+from edge.geo.measures import LeadMeasures, WatchMeasures
 from edge.measures import Measures
 from edge.purge.declined import SAID
 from edge.purge.desk_measures import DeskMeasures
@@ -48,6 +49,8 @@ def metrics() -> str:
     """Every metric of a node."""
     registry = Measures().registry
     DeskMeasures(registry)
+    WatchMeasures(registry)
+    LeadMeasures(registry)
     rows = [
         (
             f"`{said.name}`",
@@ -64,7 +67,7 @@ def metrics() -> str:
     )
     return _page(
         "Metrics",
-        "edge/measures.py and edge/purge/desk_measures.py",
+        "edge/measures.py, edge/geo/measures.py and edge/purge/desk_measures.py",
         about,
         table(("metric", "kind", "unit", "labels", "meaning"), rows),
     )
