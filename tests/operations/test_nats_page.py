@@ -7,12 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nkeys  # type: ignore[import-untyped]  # no stubs
+import nkeys
 import pytest
 
 from edge.bus.address import BusAddress
+from edge.bus.connection import Bus
+from edge.bus.faults import BusFault
+from edge.clock import SystemClock
+from edge.measures import Measures
 from edge.settings.load import load_node
 from tests.kit.certificates import Authority
+from tests.kit.nats import NatsServer
+from tests.kit.origin import ScriptedOrigin
+from tests.kit.purging import Pages, answer_of, purge, purgeable, versions
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations" / "nats.md"
 PROGRAM = Path(sys.executable).parent / "nats-server"
@@ -69,3 +76,45 @@ def test_a_node_takes_its_file(name: str, tmp_path: Path) -> None:
         "cluster": (None, 3),
         "leaf": ("cdn", 3),
     }[name]
+
+
+@pytest.mark.slow
+async def test_a_node_can_do_all_it_does_with_what_it_may_and_nothing_else(tmp_path: Path) -> None:
+    seed = nkeys.encode_seed(bytes(range(32)), nkeys.PREFIX_BYTE_USER)
+    ours = nkeys.from_seed(bytearray(seed)).public_key.decode()
+    (tmp_path / "edge-1.seed").write_bytes(seed)
+    nodes, count = re.subn(
+        r"nkey: U[A-Z0-9]+, permissions", f"nkey: {ours}, permissions", SHOWN["file", "nodes.conf"]
+    )
+    assert count == 1
+    async with ScriptedOrigin() as origin, NatsServer(tmp_path / "nats", login=nodes) as server:
+        pages = Pages(origin)
+        node = f'[nats]\nurl = "{server.url}"\nnkey = "{tmp_path}/edge-1.seed"\nreplicas = 1\nmonitor = "{server.monitor}"\n'
+        async with purgeable(tmp_path, origin.url, node=node + '[node]\nname = "edge-1"\n') as world:
+            assert await versions(world, "/a") == {1}
+            pages.version = 2
+            assert answer_of(await purge(world, {"everything": True}))["receipt"]["done"]
+            assert await versions(world, "/a") == {2}
+            assert (
+                answer_of(await purge(world, {"everything": True}, query="?dry_run=1"))["nodes"][0]["node"]
+                == "edge-1"
+            )
+            await world.restart()
+            assert answer_of(await world.admin("/v1/purges"))["purges"]
+        assert [line for line in server.log.splitlines() if "Violation" in line] == []
+        await _forbidden(server, str(tmp_path / "edge-1.seed"))
+        assert server.log.count("Publish Violation") >= 3
+
+
+async def _forbidden(server: NatsServer, seed: str) -> None:
+    address = server.address(token=None, nkey=seed)
+    bus = Bus(address, name="edge-1/test", clock=SystemClock(), measures=Measures())
+    try:
+        await bus.connect()
+        for name in ("STREAM.PURGE.PERIGEE", "STREAM.DELETE.PERIGEE"):
+            with pytest.raises(BusFault):
+                await bus.api(name, within=0.2)
+        await bus.publish("perigee.presence.edge-2", b"{}")
+        assert await bus.check()
+    finally:
+        await bus.aclose()
