@@ -1,9 +1,9 @@
 """All that one worker knows of one origin, and one request's way through it.
 
-Owns: `Guard` and `Visit`. Rules: a place is held from before the request is sent until the last byte of its answer has come,
-or nobody wants it any more; a request that became a tunnel is answered. What a request's end says of the origin is told to its
-breaker, its health and its gradient exactly once. Sites that share an origin share its places; those that judge failures by
-equal rules also share what they have seen.
+Owns: `Guard`, `Judges` and `Visit`. Rules: a place is held from before the request is sent until the last byte of its answer
+has come, or nobody wants it any more; a request that became a tunnel is answered. What a request's end says of the origin is
+told to its breaker, its health and its gradient exactly once. Sites that share an origin share its places; those that judge
+failures by equal rules also share what they have seen.
 
 What is no failure of the origin: a client that left, a connection of its own that had died while idle, our own bounds.
 """
@@ -11,7 +11,7 @@ What is no failure of the origin: a client that left, a connection of its own th
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from edge.errors import UpstreamFault
@@ -47,6 +47,15 @@ def _kept(judges: dict[K, J], rules: K, make: Callable[[], J]) -> J:
             del judges[next(iter(judges))]
         judge = judges[rules] = make()
     return judge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judges:
+    """Who judges an origin by one site's rules."""
+
+    rules: ProtectionRules
+    breaker: Breaker
+    health: Health
 
 
 class Guard:
@@ -94,33 +103,33 @@ class Guard:
         """Its health for those who judge by these rules."""
         return _kept(self._healths, (ejection, check), lambda: Health(ejection, check))
 
-    def breaker(self, rules: ProtectionRules) -> Breaker:
-        """Its breaker for those who judge by these rules."""
+    def judges(self, rules: ProtectionRules) -> Judges:
+        """Who judges it by these rules. Keep them: they are looked up by all of the rules."""
         said = rules.breaker
         enough = share_of(said.requests, self._workers)
-        return _kept(self._breakers, said, lambda: Breaker(replace(said, requests=enough)))
+        breaker = _kept(self._breakers, said, lambda: Breaker(replace(said, requests=enough)))
+        return Judges(rules, breaker, self.health(rules.ejection, rules.check))
 
     def checked(self, ejection: EjectionRules, check: CheckRules, works: bool) -> None:
         """A check's result."""
         if self.health(ejection, check).checked(works, self.mono()):
             self._measures.ejections.of(self.name, "checks").value += 1
 
-    async def enter(self, site: str, rules: ProtectionRules, priority: Priority) -> Visit | None:
+    async def enter(self, site: str, judges: Judges, priority: Priority) -> Visit | None:
         """Begin a request, waiting for a place where there is none. None = the breaker is open. Raises HeldBack."""
-        breaker = self.breaker(rules)
         began = self.mono()
-        if not breaker.allows(began):
+        if not judges.breaker.allows(began):
             return None
         must_wait = not self.gate.has_room(site)
-        place = await self.gate.enter(site, priority, rules.queue_deadline)
+        place = await self.gate.enter(site, priority, judges.rules.queue_deadline)
         now = self.mono()
         if must_wait:
             self._measures.wait_seconds.of(site).observe(now - began)
-        permit = breaker.enter(now)
+        permit = judges.breaker.enter(now)
         if permit is None:  # it opened while we waited
             place.leave()
             return None
-        return Visit(self, rules, place, permit)
+        return Visit(self, judges, place, permit)
 
     # -- a visit's side --
 
@@ -145,21 +154,21 @@ class Guard:
 class Visit:
     """One request at one origin. It ends by exactly one of `answered`, `failed` and `gave_up`."""
 
-    __slots__ = ("_breaker", "_guard", "_health", "_is_success", "_permit", "_place", "_rules")
+    __slots__ = ("_breaker", "_failures", "_guard", "_health", "_is_success", "_permit", "_place")
 
-    def __init__(self, guard: Guard, rules: ProtectionRules, place: Place, permit: Permit) -> None:
+    def __init__(self, guard: Guard, judges: Judges, place: Place, permit: Permit) -> None:
         self._guard = guard
-        self._rules = rules
+        self._failures = judges.rules.failure_statuses
         self._place = place
         self._permit = permit
-        self._breaker = guard.breaker(rules)
-        self._health = guard.health(rules.ejection, rules.check)
+        self._breaker = judges.breaker
+        self._health = judges.health
         self._is_success = False
 
     def answered(self, fetched: Fetched) -> None:
         """The head is there; the place is held until the body is over."""
         status = fetched.head.status
-        self._is_success = status not in self._rules.failure_statuses
+        self._is_success = status not in self._failures
         timings = fetched.timings
         self._guard.timed(max(0.0, timings.answered - timings.sent) if self._is_success else None)
         now = self._guard.mono()

@@ -12,7 +12,7 @@ and nothing is gained by asking an origin that is passed over; it is the last re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import ceil
@@ -30,7 +30,7 @@ from origin_shield.balance import Balancer, Candidate
 from origin_shield.breaker import State
 from origin_shield.budget import Priority
 from origin_shield.checks import Checks, Wanted, wanted
-from origin_shield.guard import Guard, Visit, share_of
+from origin_shield.guard import Guard, Judges, Visit, share_of
 from origin_shield.health import in_service
 from origin_shield.measures import OriginMeasures
 from origin_shield.retries import RetryBudget
@@ -54,6 +54,7 @@ class _Origin:
     """An origin of one site."""
 
     guard: Guard
+    judges: Judges
     aim: Aim
     name: str
     weight: int
@@ -103,7 +104,7 @@ class Protection:
         retry = replace(said.retry, minimum=share_of(said.retry.minimum, self._workers))
         budget = self._retries.setdefault(rules.name, RetryBudget(retry))
         budget.rules = retry
-        return ProtectedUpstream(self._pool, rules, self._guarded(rules), budget, self._measures)
+        return ProtectedUpstream(self._pool, rules, self._guarded(rules), budget, self._measures, self._mono)
 
     def states(self) -> list[OriginState]:
         """All origins of all sites, as of now."""
@@ -115,11 +116,12 @@ class Protection:
                 guard.gate.budget.held,
                 guard.gate.budget.cap,
                 guard.gate.budget.waiting,
-                guard.breaker(site.protection).state(now),
-                guard.health(site.protection.ejection, site.protection.check).is_out(now),
+                judges.breaker.state(now),
+                judges.health.is_out(now),
             )
             for site in self._sites.values()
             for guard in (self._guard(site, origin) for origin in _all(site))
+            for judges in (guard.judges(site.protection),)
         ]
 
     async def aclose(self) -> None:
@@ -153,6 +155,7 @@ class Protection:
             guard = self._guard(rules, origin)
             yield _Origin(
                 guard,
+                guard.judges(rules.protection),
                 self._pool.aim(origin, rules.origin),
                 f"{guard.name}{origin.path.decode('latin-1')}",
                 weights.get(origin, 1),
@@ -167,7 +170,7 @@ def _all(rules: SiteRules) -> tuple[OriginAddress, ...]:
 class ProtectedUpstream:
     """See the module."""
 
-    __slots__ = ("_balancer", "_origins", "measures", "pool", "retries", "rules")
+    __slots__ = ("_balancer", "_mono", "_origins", "measures", "pool", "retries", "rules")
 
     def __init__(
         self,
@@ -176,11 +179,13 @@ class ProtectedUpstream:
         origins: Iterable[_Origin],
         retries: RetryBudget,
         measures: OriginMeasures,
+        mono: Callable[[], float],
     ) -> None:
         self.pool = pool
         self.rules = rules
         self.retries = retries
         self.measures = measures
+        self._mono = mono
         self._origins = {origin.name: origin for origin in origins}
         self._balancer = Balancer(rules.protection.balance)
 
@@ -195,36 +200,37 @@ class ProtectedUpstream:
 
     def _options(self, request: UpstreamRequest) -> list[_Option]:
         """The origins whose breaker allows it, in the order to ask them."""
-        protection = self.rules.protection
-        origins = tuple(self._origins.values())
-        now = origins[0].guard.mono()
-        healths = [origin.guard.health(protection.ejection, protection.check) for origin in origins]
-        serving = in_service(healths, protection.ejection.max_share, now)
-        candidates: list[Candidate] = []
-        resort: list[_Option] = []
-        for origin, health, serves in zip(origins, healths, serving, strict=True):
-            if not origin.guard.breaker(protection).allows(now):
-                continue
-            if serves:
-                load, share = origin.guard.gate.budget.held, health.share(now)
-                candidates.append(Candidate(origin.name, origin.weight, load, share, origin.is_backup))
-            else:
-                resort.append(_Option(origin, _Group.OUT))
+        now = self._mono()
+        allowed = [origin for origin in self._origins.values() if origin.judges.breaker.allows(now)]
+        if len(self._origins) == 1:
+            return [_Option(origin, _Group.SERVING) for origin in allowed]
+        healths = [origin.judges.health for origin in self._origins.values()]
+        serving = in_service(healths, self.rules.protection.ejection.max_share, now)
+        serves = dict(zip(self._origins, serving, strict=True))
+        candidates = [
+            Candidate(
+                origin.name,
+                origin.weight,
+                origin.guard.gate.budget.held,
+                origin.judges.health.share(now),
+                origin.is_backup,
+            )
+            for origin in allowed
+            if serves[origin.name]
+        ]
         ordered = self._balancer.order(candidates, request.host + request.target)
         return [
             *(
                 _Option(self._origins[chosen.name], _Group.BACKUP if chosen.is_backup else _Group.SERVING)
                 for chosen in ordered
             ),
-            *resort,
+            *(_Option(origin, _Group.OUT) for origin in allowed if not serves[origin.name]),
         ]
 
     def resting(self) -> HeldBack:
         """All breakers are open."""
-        protection = self.rules.protection
-        guards = [origin.guard for origin in self._origins.values()]
-        rest = min(guard.breaker(protection).rest(guard.mono()) for guard in guards)
-        detail = f"{', '.join(guard.name for guard in guards)}: left alone, having failed too often"
+        rest = min(origin.judges.breaker.rest(self._mono()) for origin in self._origins.values())
+        detail = f"{', '.join(self._origins)}: left alone, having failed too often"
         return HeldBack(detail, Because.ORIGIN_RESTS, max(1, ceil(rest)))
 
 
@@ -263,7 +269,7 @@ class _Journey:
             option = self._next()
             try:
                 visit = await option.origin.guard.enter(
-                    upstream.rules.name, upstream.rules.protection, self._priority
+                    upstream.rules.name, option.origin.judges, self._priority
                 )
             except HeldBack as held_back:
                 refusal = held_back

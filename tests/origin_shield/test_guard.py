@@ -37,17 +37,17 @@ def fetched(status: int = 200, seconds: float = 0.1) -> tuple[Fetched, Coming]:
 
 
 async def visit(guard: Guard, rules: ProtectionRules = RULES) -> Visit:
-    visit = await guard.enter("a", rules, Priority.CLIENT)
+    visit = await guard.enter("a", guard.judges(rules), Priority.CLIENT)
     assert visit is not None, "its breaker is open"
     return visit
 
 
 def is_out(guard: Guard, rules: ProtectionRules = RULES) -> bool:
-    return guard.health(rules.ejection, rules.check).is_out(guard.mono())
+    return guard.judges(rules).health.is_out(guard.mono())
 
 
 def state(guard: Guard, rules: ProtectionRules = RULES) -> State:
-    return guard.breaker(rules).state(guard.mono())
+    return guard.judges(rules).breaker.state(guard.mono())
 
 
 @pytest.mark.parametrize("end", ["ends", "breaks off", "is given up"])
@@ -109,7 +109,7 @@ async def test_while_the_breaker_is_open_nobody_waits_for_a_place():
     guard = guarded()
     await ended(guard, "-")
     await ended(guard, "-")
-    assert await guard.enter("a", RULES, Priority.CLIENT) is None
+    assert await guard.enter("a", guard.judges(RULES), Priority.CLIENT) is None
     assert guard.gate.budget.held == 0
 
 
@@ -119,16 +119,16 @@ async def test_other_rules_to_judge_by_are_another_judge():
     await ended(guard, "-")
     await ended(guard, "-")
     assert (state(guard, RULES), state(guard, other)) == (State.OPEN, State.CLOSED)
-    assert await guard.enter("b", other, Priority.CLIENT) is not None
+    assert await guard.enter("b", guard.judges(other), Priority.CLIENT) is not None
 
 
 def test_rules_that_reloads_leave_behind_are_forgotten():
     guard = guarded()
-    first = guard.breaker(RULES)
-    assert guard.breaker(RULES) is first
+    first = guard.judges(RULES).breaker
+    assert guard.judges(RULES).breaker is first
     for n in range(100):
-        guard.breaker(ProtectionRules(breaker=BreakerRules(requests=100 + n)))
-    assert guard.breaker(RULES) is not first
+        guard.judges(ProtectionRules(breaker=BreakerRules(requests=100 + n)))
+    assert guard.judges(RULES).breaker is not first
 
 
 def site(name: str, cap: int, queue: int = 100, **more) -> SiteRules:

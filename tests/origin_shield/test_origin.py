@@ -414,3 +414,28 @@ async def test_one_open_breaker_of_two_sends_all_to_the_other():
         for _ in range(3):
             assert (await asked(upstream))[0] == 503
         assert await asked(upstream) == (200, b"clean")
+
+
+async def test_a_full_queue_sends_nobody_to_an_origin_that_is_out():
+    async with ScriptedOrigin({"/a": close}) as out, ScriptedOrigin({"/a": CLEAN}) as busy, protected() as on:
+        rules = ProtectionRules(max_in_flight=1, queue=0, ejection=EjectionRules(failures=1))
+        upstream = on.upstream(out.port, busy.port, protection=rules)
+        await asked(upstream)
+        gate = busy.hold("/a")
+        first = several(1, upstream)
+        await gate.wait_waiting(1)
+        with pytest.raises(HeldBack):
+            await asked(upstream)
+        gate.release()
+        await asyncio.gather(*first)
+        assert len(out.requests) == 1
+
+
+async def test_a_kept_connection_that_died_was_the_retry_where_one_is_allowed():
+    async with ScriptedOrigin({"/a": CLEAN}) as origin, protected() as on:
+        upstream = on.upstream(origin.port, retries=1)
+        await asked(upstream)
+        origin.on("/a", close)
+        with pytest.raises(UpstreamFault):
+            await asked(upstream)
+        assert len(origin.requests) == 1 + 2
