@@ -27,10 +27,10 @@ from edge.server import sockets
 from edge.server.admin import Admin, State
 from edge.server.dns_command import DnsCommand, keep_content
 from edge.server.keeper import Keeper, Outcome
+from edge.server.machine import cores, raise_file_limit
 from edge.server.orders import Order, Reload, Reopen, Show, Start
 from edge.server.pops_api import pops_routes
 from edge.server.run_dir import admin_socket_of, claim, contents_of
-from edge.server.supervisor import cores, raise_file_limit
 from edge.server.totals import Totals
 from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -29,6 +27,7 @@ from edge.server import sockets
 from edge.server.admin import Admin, State, perigee_version
 from edge.server.command_line import CommandLine, Loaded, write_contents
 from edge.server.keeper import Keeper, Outcome
+from edge.server.machine import cores, raise_file_limit
 from edge.server.orders import Applied, Order, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
@@ -49,19 +48,6 @@ END_SECONDS = 5.0
 """What it may take to end, writing what waits to be written."""
 
 _log = logging.getLogger("perigee.supervisor")
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
-
-
-def raise_file_limit() -> None:
-    """As many descriptors as the system lets us have; workers inherit it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS calls its limit infinite and refuses infinity
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Supervisor:
