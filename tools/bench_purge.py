@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.server.worker_main import new_loop
+from edge.server.machine import new_loop
 from tools.benching.processes import BenchFault, Cores
 from tools.purge_bench.log import flushes_a_second
 from tools.purge_bench.rows import ROWS, Said, Size

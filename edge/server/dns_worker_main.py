@@ -21,10 +21,10 @@ from edge.metrics import Snapshot
 from edge.server.control import Line
 from edge.server.dns_command import DnsCommand, kept_content
 from edge.server.dns_worker import DnsWorker
+from edge.server.machine import new_loop
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.run_dir import admin_socket_of, contents_of
 from edge.server.worker_admin import MAX_BODY_BYTES, serve
-from edge.server.worker_main import new_loop
 from edge.server.worker_process import SIGNALS
 from edge.tasks import TaskOwner
 

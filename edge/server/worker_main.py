@@ -22,6 +22,7 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
+from edge.server.machine import new_loop
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
@@ -42,15 +43,6 @@ YOUNG_OBJECTS = 10_000
 """More of these than were freed start a look at what is new: some 2 ms, once in a few hundred misses."""
 YOUNG_ROUNDS = 5
 NEVER = 1_000_000_000
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop: of uvloop where that is there, else of asyncio."""
-    try:
-        import uvloop  # noqa: PLC0415  # it is optional
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def main(outward: MakeOutward = Straight) -> None:

@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from edge.server.worker_main import new_loop, spare_the_store
+from edge.server.machine import new_loop
+from edge.server.worker_main import spare_the_store
 from tests.benchmarks.micro import benchmarks, calibration
 from tests.benchmarks.scene import CONDITIONAL, Scene
 

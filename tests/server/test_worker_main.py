@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from edge.server.orders import Drain, encode
-from edge.server.worker_main import new_loop
 
 
 async def ended(line: bytes) -> int:
@@ -27,14 +26,3 @@ async def ended(line: bytes) -> int:
 @pytest.mark.parametrize("line", [b"", encode(Drain(1.0))], ids=["nothing", "another order"])
 async def test_without_a_first_order_it_ends(line: bytes):
     assert await ended(line) == 1
-
-
-def test_the_loop_is_uvloops_where_there_is_one():
-    loop = new_loop()
-    try:
-        import uvloop
-    except ImportError:
-        assert isinstance(loop, asyncio.AbstractEventLoop)
-    else:
-        assert isinstance(loop, uvloop.Loop)
-    loop.close()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from edge.server.worker_main import new_loop
+from edge.server.machine import new_loop
 from tools.benching.client import Tally, keep_asking
 from tools.benching.heads import Field, request_bytes
 from tools.benching.processes import BenchFault, pinned

@@ -112,7 +112,7 @@ async def serve(port: int) -> None:
 
 def main() -> None:
     """Run it on the fastest loop there is."""
-    from edge.server.worker_main import new_loop
+    from edge.server.machine import new_loop
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(serve(int(sys.argv[1])))

@@ -14,9 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edge.server.machine import new_loop
 from edge.server.sockets import BACKLOG
 from edge.server.worker import Worker
-from edge.server.worker_main import new_loop, spare_the_store
+from edge.server.worker_main import spare_the_store
 from edge.settings.load import load_node
 
 

@@ -24,7 +24,7 @@ from edge.measures import Measures
 from edge.purge.follower import Follower
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
-from edge.server.worker_main import new_loop
+from edge.server.machine import new_loop
 from edge.tasks import TaskOwner
 
 
