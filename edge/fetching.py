@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from edge.clock import Clock
-from edge.errors import UpstreamFault
+from edge.errors import EdgeError, UpstreamFault
 from edge.exchange import Exchange, Reply, Verdict
 from edge.fence import Fence, Trusted
 from edge.fill.fill import Fill, FillRoom
@@ -165,7 +165,7 @@ class Fetching:
             on_interim=asked.exchange.on_interim,
             need=asked.need,
             may_repeat=may_repeat,
-            is_background=is_background,
+            is_background=is_background or self._tiers.is_background(asked.exchange),
         )
         if lease is None:
             lease = self._room.table.lead_alone(asked.key, fence=self._fence.stamp(asked.need))
@@ -203,9 +203,7 @@ class Fetching:
         match found:
             case Private():
                 return await self._lead(asked, forward, self._start(asked, forward, 0, None))
-            case Failed(error) if (
-                forward.fallback is None and attempt == 0 and not isinstance(error, HeldBack)
-            ):
+            case Failed(error) if forward.fallback is None and attempt == 0 and _is_worth_more(error, fill):
                 return None
             case Streaming(stored=stored) | FromStore(stored=stored):
                 trusted = self._looked_at(stored, asked)
@@ -353,6 +351,11 @@ def _patience(rules: SiteRules) -> float:
     """Seconds a follower waits for a head before another takes over."""
     timeouts = rules.origin.timeouts
     return rules.protection.queue_deadline + timeouts.connect + timeouts.first_byte
+
+
+def _is_worth_more(error: EdgeError, fill: Fill) -> bool:
+    """Whether a follower should ask anew. Where the next tier is spared it should not, but it comes before a refresh."""
+    return not isinstance(error, HeldBack) or fill.order.is_background
 
 
 def _is_too_much(head: RequestHead, found: Private) -> bool:

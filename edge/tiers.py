@@ -18,7 +18,7 @@ from typing import Protocol
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange
-from edge.fill.order import NEED, Route
+from edge.fill.order import BACKGROUND, NEED, Route
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.passport import PASSPORT, issue
 from edge.semantics.forwarding import (
@@ -40,7 +40,7 @@ AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
 FOR_NODE = b"Perigee-For-Node"
 """Between workers: it was another node that asked."""
-_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower(), FOR_NODE.lower())
+_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower(), FOR_NODE.lower(), BACKGROUND.lower())
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
@@ -121,6 +121,10 @@ class Tiers:
     def need(self, exchange: Exchange) -> bytes | None:
         """What the tier that asks needs, as it said it; None for a client, and where there is no purge log."""
         return exchange.request.head.fields.get(_OURS[2]) if exchange.tier else None
+
+    def is_background(self, exchange: Exchange) -> bool:
+        """Whether the tier that asks says that no client waits for the answer."""
+        return exchange.tier and _OURS[5] in exchange.request.head.fields
 
     def _hops(self, exchange: Exchange) -> tuple[str, ...]:
         fields = exchange.request.head.fields

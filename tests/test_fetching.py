@@ -327,6 +327,27 @@ async def test_a_refresh_that_fails_changes_nothing(bench: NodeBench, said: Said
     assert (await bench.get()).body == b"body"
 
 
+async def test_a_client_that_followed_a_refresh_which_was_held_back_asks_for_itself(tmp_path: Path):
+    rules = SiteRules(freshness=FreshnessRules(stale_if_error=0.0))
+    async with node_bench(tmp_path, rules) as bench:
+        await hold_stale(bench)
+        bench.origin.says(HELD_BACK, fresh(b"new"))
+        gate = bench.origin.hold()
+        await bench.get()
+        await gate.wait_waiting(1)
+        waiting = asyncio.ensure_future(bench.ask(b"GET", b"/a", (b"Cache-Control", b"no-cache")))
+        await gate.wait_waiting(1)
+        gate.release()
+        assert (await waiting).body == b"new"
+        assert [request.is_background for request in bench.origin.requests] == [True, False]
+
+
+async def test_what_a_tier_asks_for_in_the_background_goes_on_in_the_background(bench: NodeBench):
+    lines = ((b"Perigee-Authority", b"http a.example 80"), (b"Perigee-Background", b"1"))
+    await bench.node.handle(exchange(b"GET", b"/a", *lines, peer="", tier=True))
+    assert [request.is_background for request in bench.origin.requests] == [True]
+
+
 async def test_a_refresh_goes_on_without_the_client_it_began_with(bench: NodeBench):
     await hold_stale(bench)
     interim: list[ResponseHead] = []

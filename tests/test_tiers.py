@@ -171,6 +171,15 @@ def test_the_request_to_a_worker_line_for_line():
     assert to_origin == built(tiers(), get((b"Accept", b"*/*"), *PARTS), validators=((b"ETag", b'"v"'),))[0]
 
 
+def test_only_a_tier_can_say_that_no_client_waits():
+    said = (b"Perigee-Background", b"1")
+    assert tiers().is_background(get(AS_WORKER, said, tier=True))
+    assert not tiers().is_background(get(AS_WORKER, tier=True))
+    assert not tiers().is_background(get(said))
+    made, asked = tiers(), get(AS_WORKER, said, tier=True)
+    assert not made.restored(asked).fields.get(b"perigee-background")
+
+
 def test_what_is_passed_on_by_the_owner_keeps_what_the_client_asked_for():
     made, asked = tiers(owner=1), get(*PARTS)
     to_worker, to_origin = (

@@ -19,6 +19,7 @@ from edge.errors import ClientFault, EdgeError, StoreFault, UpstreamFault
 from edge.fill.body import FillBody
 from edge.fill.inflow import Inflow
 from edge.fill.order import (
+    BACKGROUND,
     FENCE,
     NEED,
     NOT_TO_BE_STORED,
@@ -174,6 +175,8 @@ class Fill:
         token = positions.token(self._fence) if route.is_tier else None
         if token is not None:
             request = replace(request, fields=request.fields.with_added((NEED, token)))
+        if route.is_tier and order.is_background:
+            request = replace(request, fields=request.fields.with_added((BACKGROUND, b"1")))
         if route.seal is not None:
             request = route.seal(request)
         return await route.upstream.fetch(request, order.body, order.on_interim)

@@ -23,6 +23,8 @@ NOT_TO_BE_STORED = b"Perigee-Not-Stored"
 
 NEED = b"Perigee-Need"
 """Between tiers, in a request: content must be clean up to this position of the purge log."""
+BACKGROUND = b"Perigee-Background"
+"""Between tiers, in a request: no client waits for the answer."""
 FENCE = b"Perigee-Fence"
 """Between tiers, in an answer: up to where its content is known to be clean."""
 

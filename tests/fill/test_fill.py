@@ -254,6 +254,19 @@ async def test_a_worker_that_ends_while_it_is_waited_for_is_passed_by(bench: Ben
     assert len(ended.requests) == len(bench.upstream.requests) == 1
 
 
+@pytest.mark.parametrize("is_background", [True, False])
+async def test_a_tier_of_ours_is_told_that_no_client_waits_and_an_origin_is_not(
+    bench: Bench, is_background: bool
+):
+    down = ScriptedUpstream(bench.clock, REFUSED)
+    routes = (bench.route(down, is_worker=True), bench.route())
+    await bench.start(bench.lease(), routes=routes, is_background=is_background).found
+    said = [
+        request.fields.get(b"perigee-background") for request in (*down.requests, *bench.upstream.requests)
+    ]
+    assert said == [b"1" if is_background else None, None]
+
+
 async def test_a_workers_member_of_cache_status_is_taken_off_and_kept_apart(bench: Bench):
     bench.upstream.says(fresh(b"body", (b"Cache-Status", b"origin;hit"), (b"Cache-Status", b"edge;hit")))
     found = await bench.start(bench.lease(), routes=(bench.route(is_worker=True),)).found
