@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from edge.clock import Clock
 from edge.exchange import Exchange, Reply, Verdict
 from edge.geo.measures import LeadMeasures
 from edge.geo.router import Led, Router
@@ -22,6 +23,7 @@ from edge.semantics.reasons import Because
 from edge.semantics.redirect_rules import Redirect
 from edge.semantics.rules import COUNTRY, SiteRules
 from edge.semantics.status import cache_status_member
+from edge.semantics.syntax import format_http_date
 from edge.settings.sites import SiteTable
 from edge.values import replace
 
@@ -42,11 +44,18 @@ class Leading:
     """See the module. `router` and `trusted` may be replaced whole at any time."""
 
     def __init__(
-        self, name: bytes, router: Router, measures: LeadMeasures, trusted: Sequence[Network]
+        self,
+        name: bytes,
+        router: Router,
+        *,
+        measures: LeadMeasures,
+        trusted: Sequence[Network],
+        clock: Clock,
     ) -> None:
         self.router = router
         self.trusted = tuple(trusted)
         self._name = name
+        self._clock = clock
         self._redirects = measures.redirects
         self._far = measures.far_requests
 
@@ -107,7 +116,8 @@ class Leading:
         if led is not None:
             self._redirects.of(rules.name, led.to).value += 1
         member = cache_status_member(self._name, detail=Because.REDIRECTED)
-        common = (*_FOR_NOBODY_ELSE, (b"Cache-Status", member))
+        date = format_http_date(self._clock.now())
+        common = ((b"Date", date), *_FOR_NOBODY_ELSE, (b"Cache-Status", member))
         verdict = Verdict(rules.name, "-", Because.REDIRECTED)
         if as_json:
             said = {"location": location.decode("latin-1")}

@@ -13,6 +13,7 @@ from edge.geo.network_view import Health, PopView
 from edge.semantics.reasons import Because
 from edge.semantics.redirect_rules import Redirect, RedirectRules
 from edge.semantics.rules import COUNTRY, KeyRules, SiteRules
+from edge.semantics.syntax import format_http_date
 from tests.kit.node_bench import exchange, got, node_bench
 from tests.kit.routers import AMERICAN, FRENCH, GERMAN, JAPANESE, NOBODY, POPS, routed, router
 from tests.kit.scripted_upstream import fresh
@@ -30,6 +31,7 @@ async def test_a_far_client_is_sent_to_its_pop_and_nobody_may_keep_that(tmp_path
         assert answer.line(b"location") == b"http://iad.a.example/a?b=%2F"
         assert answer.line(b"cache-control") == b"private, no-store"
         assert answer.line(b"vary") == b"*"
+        assert answer.line(b"date") == format_http_date(bench.clock.now())
         assert answer.cache == b"edge-1;detail=redirected"
         assert answer.verdict.because is Because.REDIRECTED
         assert bench.origin.requests == []

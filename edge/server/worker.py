@@ -103,7 +103,9 @@ class Worker:
         self._log_access = log
         self.log: WorkerLog | None = None
         self._tier_socket_of = tier_socket_of
-        self.leading = None if settings.network is None else WorkerLeading(settings, state, self.measures)
+        self.leading = (
+            None if settings.network is None else WorkerLeading(settings, state, self.measures, self.clock)
+        )
         self._tasks = TaskOwner(f"worker {index}")
         self._faults = StoreFaults(self.clock)
         self._listeners: list[Listener] = []

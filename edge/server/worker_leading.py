@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from edge.clock import Clock
 from edge.geo.atlas import Atlas
 from edge.geo.keeper import AtlasKeeper
 from edge.geo.measures import LeadMeasures
@@ -31,7 +32,7 @@ class WorkerLeading:
     """See the module. settings: of a node of a network. state: as edge.geo.view_message says it, None = nothing yet."""
 
     def __init__(
-        self, settings: NodeSettings, state: Mapping[str, object] | None, measures: Measures
+        self, settings: NodeSettings, state: Mapping[str, object] | None, measures: Measures, clock: Clock
     ) -> None:
         assert settings.network is not None, "a node that stands alone leads nobody"
         self._settings = settings
@@ -39,8 +40,13 @@ class WorkerLeading:
         self._network = settings.network
         self._folder = settings.data_dir / FOLDER
         self._keeper = AtlasKeeper(self._network.geo, self._folder)
-        name, trusted = settings.name.encode(), settings.trusted_proxies
-        self.leading = Leading(name, self._router(), LeadMeasures(measures.registry), trusted)
+        self.leading = Leading(
+            settings.name.encode(),
+            self._router(),
+            measures=LeadMeasures(measures.registry),
+            trusted=settings.trusted_proxies,
+            clock=clock,
+        )
 
     async def start(self, tasks: TaskOwner) -> None:
         """Read the databases, and look at them now and then. OSError when the folder cannot be had."""

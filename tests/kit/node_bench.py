@@ -239,7 +239,7 @@ async def node_bench(
         max_ranges=max_ranges,
         invalidate_elsewhere=tell,
         invalidate_groups=tell_groups,
-        leading=_leading(router, measures, trusted),
+        leading=_leading(router, measures, trusted, clock),
     )
     try:
         yield NodeBench(
@@ -250,10 +250,27 @@ async def node_bench(
         await store.aclose()
 
 
-def _leading(router: Router | None, measures: Measures, trusted: Sequence[Network]) -> Leading | None:
+def _tiers(
+    trusted: Sequence[Network], index: int, others: Sequence[ScriptedUpstream], origin: ScriptedUpstream
+) -> Tiers:
+    return Tiers(
+        name=b"edge-1",
+        cdn_id=b"edge-1",
+        trusted=trusted,
+        index=index,
+        owner_of=lambda _: 0,
+        workers=others,
+        origin_of=lambda _: origin,
+    )
+
+
+def _leading(
+    router: Router | None, measures: Measures, trusted: Sequence[Network], clock: Clock
+) -> Leading | None:
     if router is None:
         return None
-    return Leading(b"edge-1", router, LeadMeasures(measures.registry), trusted)
+    counted = LeadMeasures(measures.registry)
+    return Leading(b"edge-1", router, measures=counted, trusted=trusted, clock=clock)
 
 
 def _tiers(

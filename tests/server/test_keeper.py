@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from edge.metrics import Counter
 from edge.server import sockets
 from edge.server.command_line import CommandLine, write_contents
 from edge.server.keeper import Keeper
-from edge.server.orders import Start
+from edge.server.orders import End, Order, Start
 from edge.server.run_dir import claim, contents_of
 from edge.settings.node import ListenAddress, Overrides
 from edge.tasks import spawn
@@ -47,7 +47,13 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(tmp_path: Path, command_line: CommandLine, *, contents: bool = True) -> AsyncIterator[Kept]:
+async def kept(
+    tmp_path: Path,
+    command_line: CommandLine,
+    *,
+    contents: bool = True,
+    greeting: Callable[[], Order | None] = lambda: None,
+) -> AsyncIterator[Kept]:
     async with claim(tmp_path) as run_dir:
         if contents:
             write_contents({}, contents_of(run_dir))
@@ -55,7 +61,15 @@ async def kept(tmp_path: Path, command_line: CommandLine, *, contents: bool = Tr
         where = sockets.listening_at(group[0])
         restarts, ends = Counter(), list[int]()
         start = Start(0, 1, str(run_dir), (), command_line.as_json())
-        keeper = Keeper(0, lambda: start, group, clock=SystemClock(), restarts=restarts, on_end=ends.append)
+        keeper = Keeper(
+            0,
+            lambda: start,
+            group,
+            clock=SystemClock(),
+            restarts=restarts,
+            on_end=ends.append,
+            greeting=greeting,
+        )
         yield Kept(keeper, where, restarts, ends)
 
 
@@ -139,3 +153,15 @@ async def test_one_that_somebody_else_told_to_stop_is_replaced(tmp_path: Path, c
         await place.until(served=True, restarts=1)
         place.keeper.end()
         assert (await asyncio.wait_for(life, PATIENCE)).clean
+
+
+async def test_a_process_is_told_what_changed_while_it_was_being_started(
+    tmp_path: Path, command_line: CommandLine
+):
+    greetings: list[Order | None] = [End(), None]
+    async with kept(tmp_path, command_line, greeting=lambda: greetings.pop(0)) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        await place.until(served=True, restarts=1)  # the first took it to heart
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean
+    assert greetings == []

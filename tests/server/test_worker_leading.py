@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.clock import SystemClock
 from edge.geo.network_view import Health, NetworkView, static_view
 from edge.geo.router import Better
 from edge.geo.view_message import said_of
@@ -42,7 +43,7 @@ def better(leading: WorkerLeading) -> Better | None:
 async def test_it_knows_what_it_was_started_with_and_what_it_is_told_later(tmp_path: Path):
     said = settings(tmp_path)
     async with TaskOwner("test") as tasks:
-        leading = WorkerLeading(said, down(NETWORK, "iad"), Measures())
+        leading = WorkerLeading(said, down(NETWORK, "iad"), Measures(), SystemClock())
         await leading.start(tasks)
         assert better(leading) is None
         leading.show(said_of(static_view(NETWORK), ()))
@@ -51,7 +52,7 @@ async def test_it_knows_what_it_was_started_with_and_what_it_is_told_later(tmp_p
 
 async def test_other_databases_are_there_a_moment_later(tmp_path: Path):
     async with TaskOwner("test") as tasks:
-        leading = WorkerLeading(settings(tmp_path), None, Measures())
+        leading = WorkerLeading(settings(tmp_path), None, Measures(), SystemClock())
         await leading.start(tasks)
         assert better(leading) == Better("iad")
         leading.apply(settings(tmp_path, "DE"))
@@ -68,7 +69,7 @@ async def test_a_database_that_is_not_there_keeps_nobody_from_serving(
     said = settings(tmp_path)
     (tmp_path / "US.mmdb").unlink()
     async with TaskOwner("test") as tasks:
-        leading = WorkerLeading(said, None, Measures())
+        leading = WorkerLeading(said, None, Measures(), SystemClock())
         await leading.start(tasks)
         assert better(leading) is None
     assert "US.mmdb" in caplog.text
