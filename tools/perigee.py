@@ -17,6 +17,7 @@ import typer
 from edge.errors import ConfigFault, EdgeError
 from tools.geo_app import geo
 from tools.pops_app import drain, pops, undrain
+from tools.replay_app import replay, replay_origin
 
 FAILED = 1
 MISUSED = 2
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="Perigee: a CDN that you run.",
 )
 app.add_typer(geo, name="geo")
-for command in (drain, undrain, pops):
+for command in (drain, undrain, pops, replay, replay_origin):
     app.command()(command)
 
 Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in front of, as http://host:port.")]
