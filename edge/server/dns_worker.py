@@ -24,6 +24,7 @@ from edge.geo.dns.zones import zones_of
 from edge.geo.keeper import AtlasKeeper
 from edge.geo.routing import Routing
 from edge.geo.view_message import heard_of
+from edge.metrics import Snapshot
 from edge.server.dns_log import RoutingLog
 from edge.settings.network import Network
 from edge.tasks import TaskOwner
@@ -142,6 +143,12 @@ class DnsWorker:
             "databases": list(self._keeper.complaints) if self._is_started else [],
         }
         return self._is_started and not self._is_draining, detail
+
+    def snapshot(self) -> Snapshot:
+        """Every number now."""
+        if self._is_started:
+            self.measures.atlas.tell(self._keeper)
+        return self.measures.registry.snapshot()
 
     def explain(self, address: str, site: str) -> dict[str, object]:
         """Which POP clients of an address get for a site now. ValueError for what is no address."""

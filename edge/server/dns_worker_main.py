@@ -17,7 +17,6 @@ from aiohttp import web
 
 from edge.errors import EdgeError
 from edge.log import Form, Log, set_up
-from edge.metrics import Snapshot
 from edge.server.control import Line
 from edge.server.dns_command import DnsCommand, kept_content
 from edge.server.dns_worker import DnsWorker
@@ -141,8 +140,7 @@ class _Life:
     async def _snapshot(self, _request: web.Request) -> web.Response:
         measures = self._worker.measures
         measures.log_lines_dropped.of("application").value = self._log.dropped
-        snapshot: Snapshot = measures.registry.snapshot()
-        return web.json_response(snapshot)
+        return web.json_response(self._worker.snapshot())
 
     async def _ready(self, _request: web.Request) -> web.Response:
         is_ready, detail = self._worker.readiness()

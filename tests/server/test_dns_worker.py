@@ -18,6 +18,7 @@ import pytest
 from edge.errors import EdgeError
 from edge.geo.network_view import Health, NetworkView, static_view
 from edge.geo.view_message import said_of
+from edge.metrics import flat
 from edge.server.dns_command import DnsCommand
 from edge.server.dns_worker import DnsWorker
 from edge.settings.network import Network, PlaceOverride
@@ -80,6 +81,16 @@ async def test_clients_are_led_to_the_pop_near_their_network(tmp_path: Path):
         assert (explained["pop"], explained["addresses"]) == ("nyc", ["192.0.2.2"])
         with pytest.raises(ValueError):
             server.worker.explain("nobody", "shop")
+
+
+async def test_what_the_atlas_knows_and_does_not_is_among_the_numbers(tmp_path: Path):
+    async with running(tmp_path, settings(tmp_path)) as server:
+        await server.told("10.1.2.0")
+        await server.told("203.0.113.0")
+        said = server.worker.snapshot()
+        assert flat(said, "perigee_atlas_unknown_total") == {(): 1}
+        assert flat(said, "perigee_atlas_complaints") == {(): 0}
+        assert flat(said, "perigee_atlas_database_built_seconds") == {("places.mmdb",): 1_700_000_000}
 
 
 async def test_a_pop_that_is_down_is_in_no_answer_any_more(tmp_path: Path):

@@ -6,6 +6,7 @@ them, too.
 
 from __future__ import annotations
 
+from edge.geo.atlas_measures import AtlasMeasures
 from edge.metrics import Registry
 
 
@@ -17,6 +18,7 @@ class DnsMeasures:
         self._answers(self.registry)
         self._clients(self.registry)
         self._process(self.registry)
+        self.atlas = AtlasMeasures(self.registry)
 
     def _answers(self, registry: Registry) -> None:
         self.queries = registry.counter(
