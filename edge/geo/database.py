@@ -41,6 +41,10 @@ _GIVEN_OUT = 1 << 125
 _SEPARATOR = 16
 """Bytes between the tree and the data."""
 
+UNFINISHED = "unfinished-"
+UNFINISHED_SECONDS = 600
+"""A copy that nobody has written to for so long was left by a process that was killed: a gibibyte takes seconds."""
+
 
 class BadDatabase(ConfigFault):
     """A database that cannot be used; detail says which and why."""
@@ -126,9 +130,13 @@ def _copied(file: Path, folder: Path, max_bytes: int) -> Path:
         raise BadDatabase(f"{file}: there is no such file; `perigee geo fetch` gets a free one")
     if before.size > max_bytes:
         raise BadDatabase(f"{file}: {before.size} bytes are more than geo.max_database allows ({max_bytes})")
-    with file.open("rb") as opened, tempfile.NamedTemporaryFile(dir=folder, delete=False) as made:
+    with (
+        file.open("rb") as opened,
+        tempfile.NamedTemporaryFile(dir=folder, prefix=UNFINISHED, delete=False) as made,
+    ):
         temporary = Path(made.name)
         try:
+            _forget_unfinished(folder, os.fstat(made.fileno()).st_mtime)
             digest = _pass_on(opened, made, max_bytes)
             if stamp_of(file) != before:
                 raise BadDatabase(f"{file}: it was written while it was read; it is read again later")
@@ -142,6 +150,14 @@ def _copied(file: Path, folder: Path, max_bytes: int) -> Path:
             temporary.unlink(missing_ok=True)
             raise
     return copy
+
+
+def _forget_unfinished(folder: Path, now: float) -> None:
+    """now: the file system's, in unix seconds."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):  # another process is as fast
+            if left.stat().st_mtime < now - UNFINISHED_SECONDS:
+                left.unlink()
 
 
 def _pass_on(opened: BinaryIO, made: IO[bytes], max_bytes: int) -> str:

@@ -14,6 +14,7 @@ from maxminddb.extension import Reader
 
 from edge.geo.atlas import Atlas
 from edge.geo.database import (
+    UNFINISHED,
     BadDatabase,
     Database,
     forget_copies,
@@ -55,6 +56,17 @@ def opened(file: Path) -> Database:
 
 def country(database: Database) -> str | None:
     return Atlas([database.source]).locate("192.0.2.1").country
+
+
+def test_what_a_killed_process_left_of_a_copy_is_removed_and_what_another_writes_is_not(file: Path):
+    copies = file.parent.parent / "copies"
+    copies.mkdir()
+    left, written = copies / f"{UNFINISHED}left", copies / f"{UNFINISHED}written"
+    for each in (left, written):
+        each.write_bytes(b"half a databa")
+    os.utime(left, (1_700_000_000, 1_700_000_000))
+    used = opened(file)
+    assert sorted(copies.iterdir()) == sorted([used.copy, written])
 
 
 def test_what_is_open_is_a_copy_that_nobody_writes(file: Path):
