@@ -105,14 +105,14 @@ _RATE = (
         "dns.rate.responses",
         Or("off", None, Count(1, 1_000_000)),
         "dns.rate.responses",
-        "Same answers a second to one network, by UDP and without a valid cookie. A large resolver asks for one name once per "
-        "TTL and scope.",
+        "Answers a second to the clients of one network together, whatever they ask for, by UDP and without a valid cookie. "
+        "Beyond it, they are dropped or sent to TCP. A large resolver asks for a name once per TTL and scope.",
     ),
     Setting(
         "dns.rate.errors",
         Or("off", None, Count(1, 1_000_000)),
         "dns.rate.errors",
-        "The same for NXDOMAIN, REFUSED and the like, of which nobody needs many.",
+        "The same for NXDOMAIN, REFUSED and other errors, of which no network needs many; they are counted apart.",
     ),
     Setting(
         "dns.rate.window",
