@@ -248,38 +248,45 @@ async def hits(folder: Path, size: Size) -> list[Said]:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """hits: a second. cpu: seconds of worker and supervisor, for each hit."""
+    """hits: a second. worker, node: seconds of CPU for each hit, of the worker, and of the supervisor and the worker."""
 
     hits: float
-    cpu: float
+    worker: float
+    node: float
 
 
 async def _turn(load: Load, node: Node, rate: int, size: Size, one: Log, tag: str) -> Turn:
-    before, last = cpu_seconds(node.pid), await last_of(one)
+    before, last = _spent(node), await last_of(one)
     publishing = asyncio.gather(*([publish_at(rate, size.seconds, orders(tag), one)] if rate else []))
     measured = await asyncio.to_thread(load.run, WORKLOADS["hits"](), node.place.port, size.seconds, tag)
     await publishing
-    after, stored = cpu_seconds(node.pid), await last_of(one) - last
+    after, stored = _spent(node), await last_of(one) - last
     if stored < 0.95 * rate * size.seconds:
         raise BenchFault(f"only {stored} purges were stored in {size.seconds:g} s")
-    if before is None or after is None:
+    worker, whole = ((b - a) / measured.requests for a, b in zip(before, after, strict=True))
+    return Turn(measured.requests / measured.seconds, worker, whole)
+
+
+def _spent(node: Node) -> tuple[float, float]:
+    """Seconds of CPU, so far: of the worker, and of all processes of the node."""
+    worker, whole = cpu_seconds(node.worker_pids()[0]), cpu_seconds(node.pid)
+    if worker is None or whole is None:
         raise BenchFault("this system does not tell what processes spend")
-    return Turn(measured.requests / measured.seconds, (after - before) / measured.requests)
+    return worker, whole
 
 
 def _compared(turns: Sequence[Turn]) -> list[Said]:
     without, with_ = turns[::2], turns[1::2]
-    ratio = statistics.median(b.hits / a.hits for a, b in zip(without, with_, strict=True))
-    by_cpu = statistics.median(a.cpu / b.cpu for a, b in zip(without, with_, strict=True))
+    pairs = list(zip(without, with_, strict=True))
+    ratio = statistics.median(b.hits / a.hits for a, b in pairs)
+    of_worker = statistics.median(a.worker / b.worker for a, b in pairs)
+    of_node = statistics.median(a.node / b.node for a, b in pairs)
     few, many = (statistics.median(turn.hits for turn in which) for which in (without, with_))
-    spent, more = (statistics.median(turn.cpu for turn in which) * 1e6 for which in (without, with_))
-    return [
-        Said(
-            f"memory hits of one worker while {ARRIVING:,} purges/s arrive, and without",
-            f"{many:,.0f} and {few:,.0f} hits/s: **{ratio:.2f}**; {more:.0f} and {spent:.0f} us CPU a hit, the supervisor's "
-            f"included: **{by_cpu:.2f}**",
-        )
-    ]
+    before, after = (statistics.median(turn.worker for turn in which) * 1e6 for which in (without, with_))
+    what = f"memory hits of one worker while {ARRIVING:,} purges/s arrive, and without; supervisor on the same core"
+    spent = f"{after:.0f} and {before:.0f} us of the worker's CPU a hit: **{of_worker:.2f}**"
+    by_cpu = f"{spent}, the supervisor's included {of_node:.2f}"
+    return [Said(what, f"{many:,.0f} and {few:,.0f} hits/s: **{ratio:.2f}**; {by_cpu}")]
 
 
 def milliseconds(seconds: Sequence[float]) -> str:

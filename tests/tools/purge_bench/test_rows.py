@@ -20,10 +20,15 @@ async def test_catching_up_is_from_what_was_known_to_the_last_purge(tmp_path: Pa
 
 
 def test_hits_with_purges_are_compared_to_those_without_turn_by_turn() -> None:
-    turns = [Turn(100.0, 1e-5), Turn(90.0, 2e-5), Turn(1000.0, 1e-5), Turn(800.0, 2e-5)]
+    turns = [
+        Turn(100.0, 1e-5, 1e-5),
+        Turn(90.0, 2e-5, 4e-5),
+        Turn(1000.0, 1e-5, 1e-5),
+        Turn(800.0, 2e-5, 4e-5),
+    ]
     (said,) = _compared(turns)
     assert said.figure == (
-        "445 and 550 hits/s: **0.85**; 20 and 10 us CPU a hit, the supervisor's included: **0.50**"
+        "445 and 550 hits/s: **0.85**; 20 and 10 us of the worker's CPU a hit: **0.50**, the supervisor's included 0.25"
     )
 
 
