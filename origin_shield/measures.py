@@ -13,6 +13,10 @@ class OriginMeasures:
     """registry: of the node; each of these is declared in it once."""
 
     def __init__(self, registry: Registry) -> None:
+        self._places(registry)
+        self._failing(registry)
+
+    def _places(self, registry: Registry) -> None:
         self.in_flight = registry.gauge(
             "perigee_origin_in_flight",
             unit="requests",
@@ -51,6 +55,8 @@ class OriginMeasures:
             help="Requests that might have been sent again, and were not, since the site's budget of retries was spent.",
             labels=("site",),
         )
+
+    def _failing(self, registry: Registry) -> None:
         self.breaker = registry.gauge(
             "perigee_origin_breaker",
             unit="state",
