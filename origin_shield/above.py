@@ -3,10 +3,10 @@
 Owns: `above`, `addresses`, and `steps`, the order in which they are asked for a key. Rules:
 
 * A node has them from `tier.shields`, or else from its place in its network: its region's shields, or those that the region or
-  the site's route names; behind them the second tier that the route names; and where those are away, the other regions' shields.
+  the site's route names; behind them the second tier that the route names; where those are away, other regions' shields.
 * A shield that a node asks goes to the second tier, or to the origin where there is none or it is of it itself. It never asks
   others of its own tier, so misses go up only.
-* A node that meets itself in the order is the one who is meant: it goes on as a shield does.
+* A shield that clients come to is one of its tier: where it meets itself in the order, it is the one who is meant.
 * Of edges that share their keys, the key's own is asked before the shields, by clients' edges only: who is asked by a sibling
   asks no other one.
 
@@ -34,9 +34,9 @@ _EMPTY: Final = Ring(())
 class Above:
     """What one node has above it for one site.
 
-    own: its name on the rings, None = it is on none. siblings: the edges of its POP that share their keys, itself among them;
-    empty = they do not. upwards: the shields, None = origins are asked. beyond: where it goes on when it meets itself. tiers: of
-    nodes, until the origin.
+    own: its name on the rings, None = it is on none. siblings: the edges of its POP that share their keys, itself too;
+    empty = they do not. upwards: the shields, None = origins are asked. beyond: where it goes on when it meets itself.
+    tiers: of nodes, until the origin.
     """
 
     own: str | None = None
@@ -101,11 +101,11 @@ def _in_network(
 ) -> Above:
     region, route = network.region_of(place), network.route(site)
     second = None if route is None else route.second_tier
-    if place.role is Role.SHIELD and from_node:
+    tiers = tiers_of(network, region, route)
+    if place.role is Role.SHIELD and (from_node or region not in tiers[:1]):
         if second is None or second == region:
             return Above(place.name)
         return Above(place.name, upwards=upwards(_ring(network.shields(second)), ()), tiers=1)
-    tiers = tiers_of(network, region, route)
     shares = place.role is Role.EDGE and not from_node and _shares(network, place)
     siblings = _ring(network.edges(place.pop)) if shares else _EMPTY
     if not tiers:

@@ -2,7 +2,7 @@
 
 Owns: `NodeAnswers`. Rules: who shows no good passport gets 403, and nothing is looked up for him; who does gets what a
 worker would, and in the terms of a network: Via, our own member of Cache-Status, and without what concerns only the
-workers of this node.
+workers of this node. Who asks whether we are there is told so.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from edge.measures import Measures
 from edge.node import Node
 from edge.passport import PASSPORT, check
 from edge.semantics.forwarding import via_line
-from edge.semantics.message import UnixSeconds
+from edge.semantics.message import EMPTY, UnixSeconds
 from edge.semantics.reasons import Because
 from edge.values import replace
 
+IS_THERE = b"Perigee-Is-There"
+"""A request with it asks for nothing but a 204."""
 _PASSPORT = PASSPORT.lower()
 _NOT_STORED = NOT_TO_BE_STORED.lower()
 _LARGE = Because.FORWARDED_TO_OWNER.value.encode()
@@ -55,6 +57,8 @@ class NodeAnswers:
         if isinstance(who, str):
             self._refused.of(who).value += 1
             raise ClientFault("this address is for the nodes of a network", status=403)
+        if IS_THERE.lower() in head.fields:
+            return Reply(204, b"", EMPTY, None, None)
         reply = await self._node.handle(replace(exchange, is_worker=False))
         fields = reply.fields
         if fields.get(_NOT_STORED) == _LARGE:

@@ -250,6 +250,10 @@ class Network:
         assert pop is not None, f"{node.name} is in no POP"
         return pop.region
 
+    def edges(self, pop: str) -> tuple[NetworkNode, ...]:
+        """The edges of a POP, in the order of the file."""
+        return tuple(node for node in self.nodes if node.role is Role.EDGE and node.pop == pop)
+
     def shields(self, region: str) -> tuple[NetworkNode, ...]:
         """The shields in a region, in the order of the file."""
         return tuple(

@@ -18,6 +18,7 @@ from typing import Self
 
 from edge.measures import Measures
 from edge.node import Node
+from edge.server.outward import MakeOutward, Straight
 from edge.server.worker import Worker
 from edge.settings.load import from_origin, load_node
 from edge.settings.node import DiskSettings, LogSettings, LogTarget, NodeSettings, Overrides
@@ -31,7 +32,10 @@ _BACKLOG = 1024
 
 
 class Edge:
-    """One worker, alone. config: text of a node file; origin: adds a site that takes every host no other names."""
+    """One worker, alone. config: text of a node file; origin: adds a site that takes every host no other names.
+
+    outward: its ways out. It serves nodes where its settings say.
+    """
 
     def __init__(
         self,
@@ -41,8 +45,10 @@ class Edge:
         config: str | None = None,
         disk: bool = False,
         name: str = "edge",
+        outward: MakeOutward = Straight,
     ) -> None:
         self.directory = directory
+        self._outward = outward
         self.settings = _settings(directory, origin, config, disk=disk, name=name)
         self.worker: Worker
         self.port = 0
@@ -58,10 +64,7 @@ class Edge:
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", self.port))
-        sock.listen(_BACKLOG)
+        sock, tier = _listening(self.port), self.settings.tier.listen
         self.port = sock.getsockname()[1]
         run = self.directory / "run"
         run.mkdir(parents=True, exist_ok=True)
@@ -73,6 +76,8 @@ class Edge:
             listen_sockets=[sock],
             admin_socket=run / "admin",
             tier_socket_of=lambda index: run / f"worker-{index}",
+            tier_sockets=[] if tier is None else [_listening(tier.port)],
+            outward=self._outward,
         )
         await self.worker.start()
 
@@ -133,6 +138,14 @@ class Edge:
         """One request on a connection of its own."""
         async with await self.client() as client:
             return await client.request(method, target, headers, body)
+
+
+def _listening(port: int) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.listen(_BACKLOG)
+    return sock
 
 
 def _settings(

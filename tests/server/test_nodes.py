@@ -8,9 +8,10 @@ import pytest
 
 from edge.errors import ClientFault
 from edge.fill.upstream import UpstreamRequest
-from edge.semantics.message import Line
+from edge.passport import PASSPORT, issue
+from edge.semantics.message import Fields, Line, UnixSeconds
 from edge.semantics.rules import SiteRules
-from edge.server.nodes import NodeAnswers
+from edge.server.nodes import IS_THERE, NodeAnswers
 from edge.tiers import Tiers, Ways
 from tests.kit.clock import ManualClock
 from tests.kit.fenced import fenced
@@ -120,3 +121,22 @@ async def test_a_secret_is_changed_while_requests_go_on(tmp_path: Path):
         assert (
             await answered(bench, asked(bench, b"/a", secret=b"n" * 32), secrets=(SECRET, b"n" * 32))
         ).status == 200
+
+
+async def test_a_node_that_asks_whether_we_are_there_is_told_so_and_nothing_is_looked_up(tmp_path: Path):
+    async with fenced(tmp_path) as (bench, _):
+        line = (IS_THERE, b"1")
+        shown = issue(
+            b"fra-1",
+            UnixSeconds(bench.clock.now()),
+            SECRET,
+            method=b"GET",
+            authority=b"a.example",
+            target=b"/",
+            fields=Fields((line,)),
+        )
+        question = UpstreamRequest(b"GET", b"/", b"a.example", Fields((line, (PASSPORT, shown))))
+        assert (await answered(bench, question)).status == 204
+        assert not bench.origin.requests
+        with pytest.raises(ClientFault):
+            await answered(bench, question, secrets=(b"x" * 32,))
