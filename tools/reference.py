@@ -12,9 +12,9 @@ from typing import Any
 from edge.geo.dns.measures import DnsMeasures
 from edge.geo.dns.render import SENTENCE as ANSWER_SENTENCE
 from edge.geo.dns.render import AnswerReason
+from edge.geo.measures import LeadMeasures, WatchMeasures
 from edge.geo.placement import SENTENCE as PLACEMENT_SENTENCE
 from edge.geo.placement import PlacementReason
-from edge.geo.measures import LeadMeasures, WatchMeasures
 from edge.measures import Measures
 from edge.purge.declined import SAID
 from edge.purge.desk_measures import DeskMeasures
@@ -28,6 +28,8 @@ from edge.settings.network_schema import NETWORK, NETWORK_NODE, POP, REGION, ROU
 from edge.settings.node_schema import NODE
 from edge.settings.schema import Schema, Setting
 from edge.settings.site_schema import SITE
+from origin_shield.measures import OriginMeasures
+from origin_shield.shield_measures import ShieldMeasures
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -49,6 +51,8 @@ def metrics() -> str:
     """Every metric of a node."""
     registry = Measures().registry
     DeskMeasures(registry)
+    OriginMeasures(registry)
+    ShieldMeasures(registry)
     WatchMeasures(registry)
     LeadMeasures(registry)
     rows = [
@@ -67,7 +71,7 @@ def metrics() -> str:
     )
     return _page(
         "Metrics",
-        "edge/measures.py, edge/geo/measures.py and edge/purge/desk_measures.py",
+        "edge/measures.py, edge/geo/measures.py, edge/purge/desk_measures.py and origin_shield's *measures.py",
         about,
         table(("metric", "kind", "unit", "labels", "meaning"), rows),
     )

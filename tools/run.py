@@ -16,6 +16,9 @@ from edge.server.command_line import CommandLine
 from edge.server.supervisor import Supervisor
 from edge.settings.node import LogLevel, Overrides
 
+PROGRAM = "origin_shield.worker"
+"""Of a worker: one that spares the origins."""
+
 
 def run(
     config: Path | None, said: Overrides, *, log_level: str | None = None, log_format: str | None = None
@@ -28,7 +31,7 @@ def run(
     loaded = command_line.load()
     log = set_up(level=loaded.settings.log.level.value, form=loaded.settings.log.form)
     try:
-        return asyncio.run(Supervisor(command_line, loaded, announce=_announce).run())
+        return asyncio.run(Supervisor(command_line, loaded, announce=_announce, program=PROGRAM).run())
     finally:
         log.close()
 

@@ -29,7 +29,7 @@ from tests.kit.process import children, command
 from tests.kit.waiting import PATIENCE, TookTooLong
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WORKER = "edge.server.worker_main"
+WORKER = "origin_shield.worker"
 READY_WITHIN = 30.0
 """Seconds until /readyz must answer 200; a Python process on a busy two-core machine needs a few."""
 _POLL = 0.02

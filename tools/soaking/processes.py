@@ -24,6 +24,7 @@ from typing import Any, Self
 import aiohttp
 
 from tools.benching.processes import pinned
+from tools.run import PROGRAM
 from tools.soaking.readers import Place
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -306,7 +307,7 @@ class Node(Member):
 
 def _is_worker(pid: int) -> bool:
     try:
-        return b"worker_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return PROGRAM.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
