@@ -208,11 +208,8 @@ async def node_bench(
     router: Router | None = None,
 ) -> AsyncIterator[NodeBench]:
     """A node. reader: of the purge log. workers: how many; 0 owns each key. router: of its network. None = there is none."""
-    rules = rules or SiteRules()
-    clock, measures, tasks = ManualClock(), Measures(), TaskOwner("bench")
-    told: list[bytes] = []
-    groups: list[Group] = []
-    faults: list[StoreFault] = []
+    clock, measures, tasks, rules = ManualClock(), Measures(), TaskOwner("bench"), rules or SiteRules()
+    told, groups, faults = list[bytes](), list[Group](), list[StoreFault]()
     store = _store(directory if disk else None, memory, index, measures, faults)
     await store.open()
     table = SiteTable((rules,) if sites is None else sites)
@@ -241,27 +238,12 @@ async def node_bench(
         invalidate_groups=tell_groups,
         leading=_leading(router, measures, trusted, clock),
     )
+    counted = (measures, rules, fence, told, groups, faults)
     try:
-        yield NodeBench(
-            node, store, clock, origin, others, room, tasks, measures, rules, fence, told, groups, faults
-        )
+        yield NodeBench(node, store, clock, origin, others, room, tasks, *counted)
     finally:
         await tasks.aclose()
         await store.aclose()
-
-
-def _tiers(
-    trusted: Sequence[Network], index: int, others: Sequence[ScriptedUpstream], origin: ScriptedUpstream
-) -> Tiers:
-    return Tiers(
-        name=b"edge-1",
-        cdn_id=b"edge-1",
-        trusted=trusted,
-        index=index,
-        owner_of=lambda _: 0,
-        workers=others,
-        origin_of=lambda _: origin,
-    )
 
 
 def _leading(
