@@ -278,5 +278,6 @@ def _described(member: Member, now: float, head: int) -> dict[str, Any]:
         "proof_age": said.proof_age,
         "workers": said.workers,
         "load": said.load,
+        "rate": None if said.rate is None else round(said.rate, 1),
         "addresses": list(said.addresses),
     }

@@ -17,6 +17,7 @@ MAX_BYTES: Final = 8 * 1024
 MAX_ADDRESSES: Final = 16
 MAX_NAME: Final = 64
 MAX_WORKERS: Final = 256
+MAX_RATE: Final = 1e9
 MAX_APPLIED: Final = 1 << 48
 """Sequence numbers of one history (edge.semantics.purge_table)."""
 
@@ -52,6 +53,8 @@ class Presence:
     """Processes that serve."""
     load: float = 0.0
     """0 = idle, 1 = as much as it can take."""
+    rate: float | None = None
+    """Requests a second that it answers. None = it does not know, or is of a version that does not say."""
     addresses: tuple[str, ...] = ()
     """Where it serves, HOST:PORT."""
     leaving: bool = False
@@ -96,6 +99,7 @@ def decode(data: bytes) -> Presence:
             proof_age=None if said["proof_age"] is None else _number(said["proof_age"], 1e9),
             workers=_count(said["workers"], MAX_WORKERS),
             load=_number(said["load"], 1.0),
+            rate=None if said.get("rate") is None else _number(said["rate"], MAX_RATE),
             addresses=_addresses(said["addresses"]),
             leaving=_claim(said["leaving"]),
         )

@@ -36,6 +36,7 @@ from edge.server.acknowledged import Acknowledged
 from edge.server.orders import Applied
 from edge.server.purge_counter import Ground, PurgeCounter
 from edge.server.reporting import report
+from edge.server.request_rate import RequestRate
 from edge.server.surveying import answer_of
 from edge.server.worker_admin import ask
 from edge.server.worker_log import PURGES, LogAccess
@@ -45,6 +46,8 @@ from edge.tasks import TaskOwner
 OWN_SECONDS = 10.0
 SHARED_SECONDS = 2.0
 """How long the start waits for the first connection: to a server that we have just started, and to those of a network."""
+SERVED_SECONDS = 2.0
+"""How long a worker may take to say how many requests it answered."""
 DURABLE_AGAIN_SECONDS = 5.0
 """Between two looks at a log that cannot be trusted, or does not answer."""
 SERVERS = "nats"
@@ -62,6 +65,7 @@ class Purging:
         self._ground = ground
         self._tasks = tasks
         self._complaint: str | None = None
+        self._rate = RequestRate()
         self.instance = secrets.token_hex(8)
         self.bus = Bus(address, name=settings.name, clock=clock, measures=measures)
         self.table = PurgeTable(
@@ -98,6 +102,7 @@ class Purging:
         await self._ticks.start(self._tasks)
         self._tasks.spawn(report(self.follower, self._read), name="report")
         self._tasks.spawn(self._snapshots.run(self.follower.caught_up), name="snapshots")
+        self._tasks.spawn(self._rate.keep(self._served, self._ground.clock), name="rate")
         await self.fleet.start(self._tasks)
 
     async def _make_durable(self) -> None:
@@ -181,8 +186,19 @@ class Purging:
             proof_age=None if proven is None else max(0.0, ground.clock.mono() - proven),
             workers=len(serving.indices),
             load=load(),
+            rate=self._rate.now,
             addresses=serving.addresses[:MAX_ADDRESSES],
         )
+
+    async def _served(self) -> Mapping[int, int]:
+        """How many requests each worker has answered."""
+        ground = self._ground
+        indices = ground.serving().indices
+        answers = await asyncio.gather(
+            *(ask(ground.socket_of(index), "/served", seconds=SERVED_SECONDS) for index in indices)
+        )
+        totals = {index: said.get("requests") for index, said in zip(indices, answers, strict=True) if said}
+        return {index: total for index, total in totals.items() if isinstance(total, int)}
 
     def described(self) -> dict[str, Any]:
         """For /readyz. caught_up: every process has read all that there was when it started."""

@@ -249,7 +249,9 @@ class Watching:
             return
         ready = presence.ready and not presence.leaving
         before = self._said.get(presence.node)
-        self._said[presence.node] = Said(self._clock.mono(), ready, presence.proof_age, presence.load)
+        self._said[presence.node] = Said(
+            self._clock.mono(), ready, presence.proof_age, presence.load, presence.rate
+        )
         if before is None or before.ready != ready:
             self._judge_now.set()
 

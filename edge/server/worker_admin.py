@@ -18,7 +18,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, we
 from yarl import URL
 
 from edge.errors import ClientFault, StoreFault
-from edge.metrics import Snapshot
+from edge.metrics import Snapshot, flat
 from edge.semantics.message import RequestHead
 from edge.semantics.purge_order import MAX_BYTES
 from edge.server.explaining import asked
@@ -27,6 +27,8 @@ from edge.store.survey import Survey
 MAX_BODY_BYTES = MAX_BYTES + 1024
 """A purge order that somebody would like to see counted."""
 MAX_SURVEY_SECONDS = 60.0
+
+REQUESTS = "perigee_requests_total"
 
 Explain = Callable[[RequestHead], Awaitable[dict[str, object]]]
 Count = Callable[[bytes, float], Awaitable[Survey]]
@@ -43,10 +45,13 @@ class Tells(Protocol):
 def worker_app(
     worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain, count: Count
 ) -> web.Application:
-    """GET /snapshot, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD, POST /survey?seconds=SECONDS."""
+    """GET /snapshot, /served, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD, POST /survey?seconds=SECONDS."""
 
     async def numbers(_request: web.Request) -> web.Response:
         return web.json_response(snapshot())
+
+    async def served(_request: web.Request) -> web.Response:
+        return web.json_response({"requests": sum(flat(snapshot(), REQUESTS).values())})
 
     async def ready(_request: web.Request) -> web.Response:
         is_ready, detail = worker.readiness()
@@ -73,6 +78,7 @@ def worker_app(
     app.add_routes(
         [
             web.get("/snapshot", numbers),
+            web.get("/served", served),
             web.get("/readyz", ready),
             web.get("/explain", explained),
             web.post("/survey", counted),

@@ -173,6 +173,24 @@ async def test_a_question_is_answered_by_all_workers(tmp_path: Path):
             await runner.cleanup()
 
 
+async def test_how_many_requests_it_answers_is_said(tmp_path: Path):
+    serving = Serving((0, 1), ready=True, addresses=())
+    worker = Telling()
+    app = worker_app(worker, worker.measures.registry.snapshot, worker.explain, worker.count)
+    (tmp_path / "run").mkdir()
+    runner = await serve(app, tmp_path / "run" / "0.sock")
+    try:
+        async with begun(tmp_path, settings(tmp_path), serving) as purges:
+
+            async def says_it() -> bool:
+                worker.measures.requests.of("shop", "hit", "fresh", "2xx").value += 10
+                return any((member.presence.rate or 0) > 0 for member in purges.fleet.nodes())
+
+            await until(says_it)
+    finally:
+        await runner.cleanup()
+
+
 async def test_a_log_that_cannot_be_trusted_ends_the_start(tmp_path: Path):
     async with NatsServer(tmp_path / "nats", sync_always=False) as server:
         unsafe = {**to(server), "durability": Durability.CHECKED, "monitor": (server.monitor,)}

@@ -60,6 +60,10 @@ async def test_it_tells_its_numbers_and_whether_it_is_ready(tmp_path: Path):
         assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
         async with session.get("http://worker/snapshot") as answer:
             assert flat(await answer.json(), "perigee_connections_total")[()] == 3
+        worker.measures.requests.of("shop", "hit", "fresh", "2xx").value += 2
+        worker.measures.requests.of("blog", "hit", "fresh", "4xx").value += 1
+        async with session.get("http://worker/served") as answer:
+            assert await answer.json() == {"requests": 3}
         worker.ready = False
         async with session.get("http://worker/readyz") as answer:
             assert await answer.json() == {"ready": False, "detail": {"disk": "open"}}
