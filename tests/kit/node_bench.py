@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault
@@ -45,6 +46,8 @@ from tests.kit.disk import SMALL
 from tests.kit.request_heads import read
 from tests.kit.scripted_upstream import ScriptedUpstream, fresh
 from tests.kit.waiting import PATIENCE
+
+T = TypeVar("T")
 
 KIB, MIB = 1024, 1024 * 1024
 WINDOW = 64 * KIB
@@ -218,12 +221,6 @@ async def node_bench(
     origin = ScriptedUpstream(clock, fresh())
     others = [ScriptedUpstream(clock, fresh()) for _ in range(workers)] if workers > 1 else []
 
-    async def tell(uris: Sequence[bytes]) -> None:
-        told.extend(uris)
-
-    async def tell_groups(named: Sequence[Group]) -> None:
-        groups.extend(named)
-
     node = Node(
         name=b"edge-1",
         sites=table,
@@ -234,8 +231,8 @@ async def node_bench(
         clock=clock,
         tasks=tasks,
         max_ranges=max_ranges,
-        invalidate_elsewhere=tell,
-        invalidate_groups=tell_groups,
+        invalidate_elsewhere=_teller(told),
+        invalidate_groups=_teller(groups),
         leading=_leading(router, measures, trusted, clock),
     )
     counted = (measures, rules, fence, told, groups, faults)
@@ -244,6 +241,13 @@ async def node_bench(
     finally:
         await tasks.aclose()
         await store.aclose()
+
+
+def _teller(told: list[T]) -> Callable[[Sequence[T]], Awaitable[None]]:
+    async def tell(more: Sequence[T]) -> None:
+        told.extend(more)
+
+    return tell
 
 
 def _leading(
