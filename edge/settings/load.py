@@ -26,6 +26,7 @@ from edge.settings.problems import Fault, Problem, Refused, SettingsFault, shown
 from edge.settings.site_file import PlacedSite, conflicts, read_site
 from edge.settings.site_schema import SITE
 from edge.settings.sites import SiteTable
+from edge.settings.tiering import unfit
 
 MAX_SITE_FILES = 10_000
 COMMAND_LINE = "command line"
@@ -203,9 +204,7 @@ class _Loading:
             target = access if isinstance(access, LogTarget) else folder / str(access)
             settings = replace(settings, log=replace(settings.log, access=target))
         settings = self._in_network(in_folder(settings, folder), document, written)
-        if (settings.tier.listen or settings.tier.shields) and not settings.tier.secrets:
-            at, wrong = ("tier", "secrets"), "nodes know each other by a secret, and there is none"
-            self.problems.append(document.problem(at, wrong, 'write [{ env = "PERIGEE_TIER_SECRET" }]'))
+        self.problems += unfit(settings, document)
         if self.on_this_machine:
             self._ask_machine(settings, document, said)
         sites = list(self._sites(settings, document, folder, overrides))
