@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,3 +89,19 @@ async def read(fetched: Fetched) -> bytes:
     while piece := await fetched.body.read():
         body += piece
     return bytes(body)
+
+
+def several(
+    count: int, upstream: ProtectedUpstream, target: str = "/a"
+) -> list[asyncio.Task[tuple[int, bytes]]]:
+    """So many clients at once."""
+    return [asyncio.ensure_future(asked(upstream, target)) for _ in range(count)]
+
+
+async def waiting(on: Protected, count: int) -> None:
+    """Until so many requests wait for a place."""
+
+    async def are_waiting() -> bool:
+        return sum(state.queue for state in on.protection.states()) == count
+
+    await until(are_waiting)

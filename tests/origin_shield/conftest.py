@@ -1,0 +1,19 @@
+"""What talks to origins is tested on both loops an edge runs on: they differ in how they tell the end of a connection."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+_ON_BOTH = {"test_origin.py", "test_origin_in_trouble.py", "test_origin_several.py"}
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """pytest-asyncio's hook: the loops to run a test on."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name in _ON_BOTH:
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
