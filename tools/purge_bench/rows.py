@@ -180,8 +180,8 @@ def _setting(one: Log, folder: Path, *, origin: int, workers: int) -> NodeSettin
 
 
 async def catch_up(folder: Path, size: Size) -> list[Said]:
-    """A reader that was away."""
-    async with log(folder / "log", 1) as one:
+    """A reader that was away. The log is in memory: filling it would take a disk that flushes each purge minutes."""
+    async with log(folder / "log", 1, memory=True) as one:
         kept = folder / "reader" / "away"
         async with TaskOwner("before") as tasks:
             before = Reader(one.address, folder / "reader", "away")
