@@ -88,10 +88,15 @@ class Guard:
         return max((_SHOWN[breaker.state(now)] for breaker in self._breakers.values()), default=0)
 
     def serve(self, sites: Sequence[SiteRules]) -> None:
-        """These sites use the origin, and no others: its places are for them."""
+        """These sites (one at least) use the origin, and no others: its places are for them.
+
+        A request needs a connection, so there are no more places than those: who had one and waited for the other would
+        wait in another line, where no shares are kept.
+        """
         said = [site.protection for site in sites]
-        most = share_of(min((rules.max_in_flight for rules in said), default=1), self._workers)
-        queue = max((share_of(rules.queue, self._workers) if rules.queue else 0 for rules in said), default=0)
+        connections = min(site.origin.max_connections for site in sites)
+        most = min(share_of(min(rules.max_in_flight for rules in said), self._workers), connections)
+        queue = max(share_of(rules.queue, self._workers) if rules.queue else 0 for rules in said)
         if not any(rules.adaptive for rules in said):
             self._gradient = None
         elif self._gradient is None or self._gradient.most != most:

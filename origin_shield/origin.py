@@ -96,10 +96,7 @@ class Protection:
         self._settle()
 
     def upstream(self, rules: SiteRules) -> ProtectedUpstream:
-        """The way to the origins of one site."""
-        if rules.name not in self._sites:
-            self._sites[rules.name] = rules
-            self._settle()
+        """The way to the origins of one site; of one that is no longer in force, by the bounds that were last."""
         said = rules.protection
         retry = replace(said.retry, minimum=share_of(said.retry.minimum, self._workers))
         budget = self._retries.setdefault(rules.name, RetryBudget(retry))
@@ -138,8 +135,8 @@ class Protection:
                 users.setdefault(guard.name, []).append(site)
                 if site.protection.check.path is not None:
                     checks.append(wanted(site, origin, guard))
-        for name, guard in self._guards.items():
-            guard.serve(users.get(name, []))
+        for name, those in users.items():
+            self._guards[name].serve(those)
         self._checks.apply(checks)
 
     def _guard(self, rules: SiteRules, origin: OriginAddress) -> Guard:
@@ -147,6 +144,7 @@ class Protection:
         guard = self._guards.get(name)
         if guard is None:
             guard = self._guards[name] = Guard(name, self._mono, self._measures, self._workers)
+            guard.serve((rules,))
         return guard
 
     def _guarded(self, rules: SiteRules) -> Iterator[_Origin]:

@@ -22,7 +22,8 @@ _CAP = (
         "Requests under way to one origin at once, per node, and divided among its workers (at least one each): a request "
         "counts until the last byte of its answer has come. Sites that share an origin share this, and the lowest that one "
         "of them says counts. An origin that runs 50 threads wants 50 here; the default only keeps a storm from growing "
-        "without bound. What became a tunnel (101) does not count.",
+        "without bound. No worker has more of it than origin.max_connections. What became a tunnel (101) does not count, a "
+        "stream of events does for as long as it lives.",
     ),
     Setting(
         "protection.queue",

@@ -142,7 +142,7 @@ def site(name: str, cap: int, queue: int = 100, **more) -> SiteRules:
         ((site("a", 50),), 4, 12, 25),
         ((site("a", 2, 0),), 4, 1, 0),
         ((site("a", 50, 10), site("b", 20, 40)), 1, 20, 40),
-        ((), 1, 1, 0),
+        ((site("a", 5000),), 1, 512, 100),  # origin.max_connections
     ],
 )
 def test_the_lowest_cap_counts_and_workers_share_it(

@@ -203,8 +203,15 @@ async def test_sites_share_the_places_of_an_origin_and_a_site_that_goes_leaves_i
         assert [state.limit for state in on.protection.states()] == [10, 10]
         on.protection.apply(sites[:1])
         assert [(state.site, state.limit) for state in on.protection.states()] == [("a", 100)]
-        on.protection.upstream(sites[1])  # an exchange that began before still goes there
-        assert [state.limit for state in on.protection.states()] == [10, 10]
+
+
+async def test_an_exchange_that_began_before_a_reload_still_goes_where_it_was_to():
+    async with ScriptedOrigin({"/a": CLEAN}) as origin, ScriptedOrigin() as other, protected() as on:
+        before, after = on.site(origin.port), on.site(other.port)
+        for in_force in ([before], [after], []):
+            on.protection.apply(in_force)
+            answers = await asyncio.gather(*several(5, on.protection.upstream(before)))
+            assert answers == [(200, b"clean")] * 5
 
 
 # --- the budget of retries ---
