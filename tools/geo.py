@@ -1,33 +1,37 @@
 """`perigee geo lookup` and `perigee geo explain`: where an address is, and which POP its clients get, step by step.
 
-Owns: the print-outs. Everything is reckoned here from the files, by the functions that DNS answers and redirects are made with;
-what a live network knows beyond them (health, loads) can be said with `WhatIf`. Exit code 0, or an EdgeError.
+Owns: the print-outs. Everything is reckoned by the functions that DNS answers and redirects are made with: here, from the
+files, where what a live network knows beyond them (health, loads) can be supposed with `WhatIf`; or by a running DNS server
+from what it knows now. Exit code 0, or an EdgeError.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge.errors import ConfigFault
+from edge.errors import ConfigFault, UpstreamFault
 from edge.geo.atlas import Atlas, Located
 from edge.geo.database import Database, open_database
+from edge.geo.explained import explained, located_as_json, network_of
 from edge.geo.network_view import Health, NetworkView, PopView, static_view
 from edge.geo.overrides import Overrides
-from edge.geo.placement import SENTENCE, Placement, Ranked, Subject, place, rank
-from edge.geo.places import Point, distance
-from edge.geo.whereabouts import SLOTS
-from edge.settings.network import Network, RoutedSite
+from edge.geo.placement import SENTENCE, PlacementReason
+from edge.settings.network import Network
 from edge.settings.network_file import load_network
+from tools.purge_client import PurgeClient, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def lookup(addresses: Sequence[str], config: Path | None, databases: Sequence[Pa
     with opened(network) as (atlas, _):
         found = [(address, atlas.locate(address.packed)) for address in asked]
     if to_json:
-        print(json.dumps([_as_json(address, located) for address, located in found]))
+        print(json.dumps([located_as_json(address, located) for address, located in found]))
     else:
         table = Table(box=None, pad_edge=False)
         for head in ("address", "network", "country", "latitude", "longitude", "known by", "POP"):
@@ -83,46 +87,16 @@ def parsed(text: str) -> IPv4Address | IPv6Address:
         raise ConfigFault(f"{text!r} is no IP address; write 192.0.2.1 or 2001:db8::1") from None
 
 
-def _network_of(address: IPv4Address | IPv6Address, prefix: int) -> str:
-    width = address.max_prefixlen
-    masked = int(address) >> (width - prefix) << (width - prefix)
-    return f"{type(address)(masked)}/{prefix}"
-
-
 def _row(address: IPv4Address | IPv6Address, located: Located) -> tuple[str, ...]:
     return (
         str(address),
-        _network_of(address, located.prefix_len),
+        network_of(address, located.prefix_len),
         located.country or "-",
         "-" if located.latitude is None else f"{located.latitude:g}",
         "-" if located.longitude is None else f"{located.longitude:g}",
         located.source.value,
         located.pop or "-",
     )
-
-
-def _as_json(address: IPv4Address | IPv6Address, located: Located) -> dict[str, object]:
-    return {
-        "address": str(address),
-        "network": _network_of(address, located.prefix_len),
-        "country": located.country,
-        "latitude": located.latitude,
-        "longitude": located.longitude,
-        "source": located.source.value,
-        "pop": located.pop,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """Everything that is said of one address. shares: by POP, of all clients of the same place."""
-
-    address: IPv4Address | IPv6Address
-    located: Located
-    site: RoutedSite
-    placement: Placement
-    ranked: tuple[Ranked, ...]
-    shares: dict[str, float]
 
 
 def explain(address: str, site: str, config: Path, what_if: WhatIf, *, to_json: bool) -> int:
@@ -135,34 +109,35 @@ def explain(address: str, site: str, config: Path, what_if: WhatIf, *, to_json: 
     view = supposed(network, what_if)
     asked = parsed(address)
     with opened(network) as (atlas, _):
-        said = explained(asked, route, atlas, view)
-    if to_json:
-        print(json.dumps(_explained_as_json(said)))
-    else:
-        _show(said)
+        said = explained(asked, route, atlas, view, network.dns.ecs)
+    _tell(said, to_json=to_json)
     return 0
 
 
-def explained(
-    address: IPv4Address | IPv6Address, site: RoutedSite, atlas: Atlas, view: NetworkView
-) -> Explained:
-    """What is decided for an address, and for all other clients of its place."""
-    located = atlas.locate(address.packed)
-    where = atlas.whereabouts(located.bucket)
-    subject = Subject(where, located.bucket % SLOTS)
-    counts: dict[str, float] = {}
-    for slot in range(SLOTS):
-        pop = place(Subject(where, slot), site, view).pop
-        if pop is not None:
-            counts[pop] = counts.get(pop, 0.0) + 1 / SLOTS
-    return Explained(
-        address,
-        located,
-        site,
-        place(subject, site, view),
-        tuple(rank(subject, view.pops, view)),
-        dict(sorted(counts.items(), key=lambda each: -each[1])),
-    )
+def explain_from(address: str, site: str, admin: str, *, to_json: bool) -> int:
+    """The same, by a running DNS server from what it knows now. admin: URL of its admin address. Raises EdgeError."""
+    target = f"/explain?{urlencode({'address': str(parsed(address)), 'site': site})}"
+
+    async def ask() -> dict[str, Any]:
+        async with PurgeClient(admin, option="--from") as client:
+            return await client.get(target)
+
+    try:
+        workers = asyncio.run(ask()).get("workers")
+    except Refused as refused:
+        fault = ConfigFault if refused.is_misuse else UpstreamFault
+        raise fault(f"{admin}: {refused.said.get('error') or refused.detail}") from None
+    if not isinstance(workers, list) or not workers or "chosen" not in workers[0]:
+        raise UpstreamFault(f"{admin} explains no routes: is it the admin address of a DNS server?")
+    _tell(workers[0], to_json=to_json)  # all workers are told the same
+    return 0
+
+
+def _tell(said: Mapping[str, Any], *, to_json: bool) -> None:
+    if to_json:
+        print(json.dumps(said))
+    else:
+        _show(said)
 
 
 def supposed(network: Network, what_if: WhatIf) -> NetworkView:
@@ -191,65 +166,33 @@ def supposed(network: Network, what_if: WhatIf) -> NetworkView:
     return replace(view, pops=tuple(changed(pop) for pop in view.pops))
 
 
-def _distance(said: Explained, ranked: Ranked) -> float | None:
-    located = said.located
-    if located.latitude is None or located.longitude is None:
-        return None
-    pop = ranked.view.pop
-    return distance(Point(located.latitude, located.longitude), Point(pop.latitude, pop.longitude))
-
-
-def _explained_as_json(said: Explained) -> dict[str, object]:
-    placement = said.placement
-    return {
-        **_as_json(said.address, said.located),
-        "source": said.located.source.value,
-        "site": said.site.name,
-        "chosen": placement.pop,
-        "alternate": None if placement.alternate is None else placement.alternate.decode("ascii"),
-        "order": list(placement.pops),
-        "addresses": [str(address) for address in (*placement.ipv4, *placement.ipv6)],
-        "reasons": [reason.value for reason in placement.reasons],
-        "scope": said.located.prefix_len if placement.geography_mattered else 0,
-        "steps": [
-            {"reason": step.reason.value, "out": list(step.out), "skipped": step.skipped}
-            for step in placement.steps
-        ],
-        "distances": {each.view.pop.name: _distance(said, each) for each in said.ranked},
-        "shares": said.shares,
-    }
-
-
-def _show(said: Explained) -> None:
-    console, located, placement = Console(), said.located, said.placement
+def _show(said: Mapping[str, Any]) -> None:
+    console = Console()
     where = (
-        "nobody knows where" if located.latitude is None else f"{located.latitude:g}, {located.longitude:g}"
+        "nobody knows where" if said["latitude"] is None else f"{said['latitude']:g}, {said['longitude']:g}"
     )
     console.print(
-        Text(f"{said.address} is in {_network_of(said.address, located.prefix_len)}: "),
-        Text(f"{located.country or 'no country'}, {where} (known by {located.source.value})"),
+        Text(f"{said['address']} is in {said['network']}: "),
+        Text(f"{said['country'] or 'no country'}, {where} (known by {said['source']})"),
         sep="",
     )
     table = Table(box=None, pad_edge=False)
-    for head in ("POP", "kilometres", "bias", "left out", "clients of this place"):
+    for head in ("POP", "kilometres", "bias", "health", "left out", "clients of this place"):
         table.add_column(head)
-    for ranked in said.ranked:
-        pop, apart = ranked.view.pop, _distance(said, ranked)
-        out = next((s.reason.value for s in placement.steps if pop.name in s.out and not s.skipped), "")
+    for pop in said["pops"]:
         table.add_row(
-            pop.name,
-            "-" if apart is None else f"{apart:.0f}",
-            f"{pop.bias:+g}" if pop.bias else "",
-            out,
-            f"{said.shares.get(pop.name, 0.0):.0%}",
+            pop["pop"],
+            "-" if pop["kilometres"] is None else f"{pop['kilometres']:.0f}",
+            f"{pop['bias']:+g}" if pop["bias"] else "",
+            pop["health"],
+            pop["out"] or "",
+            f"{pop['clients']:.0%}",
         )
     console.print(table)
-    if placement.alternate is not None:
-        console.print(Text(f"sent to {placement.alternate.decode('ascii')}"))
-    elif placement.pop is not None:
-        given = ", ".join(str(address) for address in (*placement.ipv4, *placement.ipv6))
-        console.print(Text(f"{placement.pop}: {given}"), soft_wrap=True)
-    for reason in placement.reasons:
-        console.print(Text(f"{reason.value}: {SENTENCE[reason]}"))
-    scope = located.prefix_len if placement.geography_mattered else 0
-    console.print(Text(f"an answer by DNS has the scope /{scope} and the TTL {said.site.ttl:g} s"))
+    if said["alternate"] is not None:
+        console.print(Text(f"sent to {said['alternate']}"))
+    elif said["chosen"] is not None:
+        console.print(Text(f"{said['chosen']}: {', '.join(said['addresses'])}"), soft_wrap=True)
+    for reason in said["reasons"]:
+        console.print(Text(f"{reason}: {SENTENCE[PlacementReason(reason)]}"))
+    console.print(Text(f"an answer by DNS has the scope /{said['scope']} and the TTL {said['ttl']:g} s"))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from edge.errors import ConfigFault
+
 geo = typer.Typer(
     no_args_is_help=True,
     help="Where clients are, and which POP they get: databases, and placement explained without a server.",
@@ -51,13 +53,25 @@ def explain(
         list[str] | None,
         typer.Option(help="POP=SHARE: a POP that is supposed to pass that share of its clients on."),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Ask a running DNS server what it knows now, at its admin address.", metavar="URL"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Say which POP an address gets for a site, step by step, and what it would get if."""
-    from tools.geo import WhatIf
+    """Say which POP an address gets for a site, step by step: now, by the files alone, or if."""
+    from tools.geo import WhatIf, explain_from
     from tools.geo import explain as work
 
     what_if = WhatIf(tuple(down or ()), tuple(drain or ()), tuple(shed or ()))
+    if source is not None:
+        if what_if != WhatIf():
+            raise ConfigFault(
+                "command line: --from says what is; --down, --drain and --shed suppose: not both"
+            )
+        raise typer.Exit(explain_from(address, site, source, to_json=json))
     raise typer.Exit(work(address, site, config, what_if, to_json=json))
 
 
@@ -102,3 +116,20 @@ def export(
     from tools.geo_export import run as work
 
     raise typer.Exit(work(format, config, out))
+
+
+@geo.command()
+def spread(
+    log: Annotated[
+        Path, typer.Argument(help="An access log, plain or .gz, with addresses of clients.", metavar="LOG")
+    ],
+    *,
+    site: Annotated[str, typer.Option(help="The routed site.")],
+    config: Network = Path("config/network.toml"),
+    svg: Annotated[Path | None, typer.Option(help="Also draw a map.", metavar="FILE.svg")] = None,
+    json: Json = False,
+) -> None:
+    """Say how the clients of a log would be spread over POPs, and how far each would be from its own."""
+    from tools.geo_spread import run as work
+
+    raise typer.Exit(work(log, site, config, svg=svg, to_json=json))

@@ -41,12 +41,13 @@ class Refused(EdgeError):
 
 
 class PurgeClient:
-    """api: URL of a node's admin address or purge.listen. key: None = nothing is signed.
+    """api: URL of a node's admin address or purge.listen. key: None = nothing is signed. option: that named api.
 
     A context; ConfigFault where api is no URL.
     """
 
-    def __init__(self, api: str, key: SigningKey | None = None) -> None:
+    def __init__(self, api: str, key: SigningKey | None = None, *, option: str = "--api") -> None:
+        self._option = option
         self._api = api.rstrip("/")
         self._key = key
         self._session: ClientSession | None = None
@@ -55,7 +56,7 @@ class PurgeClient:
         try:
             request_to(self._api + "/")
         except ClientFault as fault:
-            raise ConfigFault(f"--api: {fault.detail}") from None
+            raise ConfigFault(f"{self._option}: {fault.detail}") from None
         self._session = ClientSession(
             timeout=ClientTimeout(total=TIMEOUT_SECONDS), cookie_jar=DummyCookieJar()
         )

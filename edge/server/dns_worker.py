@@ -21,6 +21,7 @@ from edge.geo.dns.tcp import TcpServer
 from edge.geo.dns.udp import UdpServer
 from edge.geo.dns.view import View
 from edge.geo.dns.zones import zones_of
+from edge.geo.explained import explained
 from edge.geo.keeper import AtlasKeeper
 from edge.geo.routing import Routing
 from edge.geo.view_message import heard_of
@@ -151,19 +152,14 @@ class DnsWorker:
         return self.measures.registry.snapshot()
 
     def explain(self, address: str, site: str) -> dict[str, object]:
-        """Which POP clients of an address get for a site now. ValueError for what is no address."""
+        """Which POP clients of an address get for a site now (edge.geo.explained). ValueError for what is neither."""
         routing = self._responder.view.geography
         assert isinstance(routing, Routing), "a worker routes"
-        located = routing.locate(ip_address(address).packed)
-        placed = routing.place(site, located.bucket)
-        return {
-            "address": address,
-            "site": site,
-            "scope": located.prefix if placed.geography_mattered else 0,
-            "pop": placed.pop or None,
-            "addresses": [str(ip_address(each)) for each in (*placed.v4, *placed.v6)],
-            "reasons": list(placed.reasons),
-        }
+        route = self._network.route(site)
+        if route is None:
+            known = ", ".join(sorted(route.name for route in self._network.routes)) or "none"
+            raise ValueError(f"no site {site!r} is routed here; known: {known}")
+        return explained(ip_address(address), route, routing.atlas, routing.network, self._network.dns.ecs)
 
     def reopen(self) -> None:
         """The log was renamed."""

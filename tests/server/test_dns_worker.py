@@ -78,9 +78,10 @@ async def test_clients_are_led_to_the_pop_near_their_network(tmp_path: Path):
         assert is_ready
         assert detail["databases"] == []
         explained = server.worker.explain("172.16.5.7", "shop")
-        assert (explained["pop"], explained["addresses"]) == ("nyc", ["192.0.2.2"])
-        with pytest.raises(ValueError):
-            server.worker.explain("nobody", "shop")
+        assert (explained["chosen"], explained["addresses"]) == ("nyc", ["192.0.2.2"])
+        for address, site in (("nobody", "shop"), ("172.16.5.7", "nothing")):
+            with pytest.raises(ValueError):
+                server.worker.explain(address, site)
 
 
 async def test_what_the_atlas_knows_and_does_not_is_among_the_numbers(tmp_path: Path):

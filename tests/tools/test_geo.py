@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from edge.errors import ConfigFault
+from edge.errors import ConfigFault, EdgeError, UpstreamFault
 from edge.geo.database import BadDatabase
 from edge.settings.network_file import load_network
-from tools.geo import WhatIf, explain, lookup, supposed
+from tools.geo import WhatIf, explain, explain_from, lookup, supposed
 from tools.mmdb import mmdb_bytes
 
 NETWORK = """
@@ -115,9 +120,9 @@ def test_a_choice_is_explained(config: Path, capsys: pytest.CaptureFixture[str])
     assert found["chosen"] in {"fra", "ams"}
     assert found["reasons"] == ["spread"]
     assert found["scope"] == 24
-    assert {name: round(apart) for name, apart in found["distances"].items()} == {"fra": 304, "ams": 668}
-    assert sum(found["shares"].values()) == 1.0
-    assert found["shares"].keys() == {"fra", "ams"}
+    assert {pop["pop"]: round(pop["kilometres"]) for pop in found["pops"]} == {"fra": 304, "ams": 668}
+    assert sum(pop["clients"] for pop in found["pops"]) == 1.0
+    assert all(pop["clients"] for pop in found["pops"])
 
 
 @pytest.mark.parametrize(
@@ -165,6 +170,56 @@ def test_people_are_told_in_sentences(
     assert explain(address, "shop", config, WhatIf(), to_json=False) == 0
     told = capsys.readouterr().out
     assert [line for line in lines if line not in told] == []
+
+
+@asynccontextmanager
+async def serving(answer: dict[str, object], status: int = 200) -> AsyncIterator[str]:
+    """What the admin address of a DNS server says."""
+
+    async def explain_(request: web.Request) -> web.Response:
+        assert dict(request.query) == {"address": "203.0.113.9", "site": "shop"}
+        return web.json_response(answer, status=status)
+
+    app = web.Application()
+    app.add_routes([web.get("/explain", explain_)])
+    async with TestServer(app) as server:
+        yield str(server.make_url(""))
+
+
+async def test_a_running_server_explains_in_the_same_words(config: Path, capsys: pytest.CaptureFixture[str]):
+    for to_json in (True, False):
+        explain("203.0.113.9", "shop", config, WhatIf(down=("ams",)), to_json=to_json)
+    offline = capsys.readouterr().out
+    live: dict[str, object] = json.loads(offline.splitlines()[0])
+    async with serving({"workers": [{"index": 0, **live}]}) as admin:
+        for to_json in (True, False):
+            await asyncio.to_thread(
+                lambda: explain_from("203.0.113.9", "shop", admin, to_json=to_json)  # noqa: B023  # awaited
+            )
+    told = capsys.readouterr().out
+    assert json.loads(told.splitlines()[0]) == {"index": 0, **live}
+    assert told.splitlines()[1:] == offline.splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "fault", "words"),
+    [
+        ({"error": "no site 'shop' is routed here; known: blog"}, 400, ConfigFault, "known: blog"),
+        ({"workers": [{"index": 0, "held": []}]}, 200, UpstreamFault, "explains no routes"),
+        ({"error": "no worker answers"}, 503, UpstreamFault, "no worker answers"),
+    ],
+)
+async def test_what_a_running_server_cannot_explain_is_said(
+    answer: dict[str, object], status: int, fault: type[EdgeError], words: str
+):
+    async with serving(answer, status) as admin:
+        with pytest.raises(fault, match=words):
+            await asyncio.to_thread(lambda: explain_from("203.0.113.9", "shop", admin, to_json=True))
+
+
+def test_an_address_of_a_server_that_is_none_is_said():
+    with pytest.raises(ConfigFault, match="--from"):
+        explain_from("203.0.113.9", "shop", "nonsense", to_json=True)
 
 
 def test_what_cannot_be_supposed_is_said(config: Path):
