@@ -19,6 +19,7 @@ from typing import cast
 from aiohttp import web
 
 from edge.metrics import CONTENT_TYPE, Snapshot, exposition
+from edge.server.hot_set import node_route
 from edge.server.keeper import Seen
 from edge.server.totals import Totals
 from edge.server.worker_admin import ask
@@ -99,6 +100,7 @@ class Admin:
                 web.get("/workers", self.workers),
                 web.get("/version", self.version),
                 web.get("/explain", self.explain),
+                node_route(self._hot),
                 *self._routes,
             ]
         )
@@ -174,6 +176,10 @@ class Admin:
         if wrong is not None:
             return _json(wrong, 400)
         return _json({"workers": [{"index": index, **said} for index, said in sorted(answers.items())]})
+
+    async def _hot(self, target: str) -> tuple[int, Collection[Mapping[str, object]]]:
+        served = [seen.index for seen in self._state().workers if seen.served]
+        return len(self._state().workers), (await self._ask(target, served)).values()
 
     async def answering(self, indices: Sequence[int]) -> Collection[int]:
         """Which of these workers answer, whatever they say."""

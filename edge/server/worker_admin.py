@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
@@ -43,9 +43,15 @@ class Tells(Protocol):
 
 
 def worker_app(
-    worker: Tells, snapshot: Callable[[], Snapshot], explain: Explain, count: Count
+    worker: Tells,
+    snapshot: Callable[[], Snapshot],
+    explain: Explain,
+    count: Count,
+    routes: Sequence[web.RouteDef] = (),
 ) -> web.Application:
-    """GET /snapshot, /served, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD, POST /survey?seconds=SECONDS."""
+    """GET /snapshot, /served, /readyz, /explain?url=URL&header=NAME:VALUE&method=METHOD, POST /survey?seconds=SECONDS; and
+    `routes`.
+    """
 
     async def numbers(_request: web.Request) -> web.Response:
         return web.json_response(snapshot())
@@ -82,6 +88,7 @@ def worker_app(
             web.get("/readyz", ready),
             web.get("/explain", explained),
             web.post("/survey", counted),
+            *routes,
         ]
     )
     return app

@@ -23,6 +23,7 @@ from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.machine import new_loop
+from edge.server.hot_set import worker_route
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
@@ -138,7 +139,8 @@ class _Life:
         await worker.start()
         if worker.log is not None:
             self._tasks.spawn(report(worker.log.follower, self._line.send), name="report")
-        app = worker_app(worker, self._snapshot, self._explain, self._count)
+        hot = worker_route(lambda: worker.node.sites, lambda: worker.store.contents, worker.clock.mono)
+        app = worker_app(worker, self._snapshot, self._explain, self._count, [hot])
         admin = await serve(app, worker.admin_socket)
         self._line.send(Ready())
         self._tasks.spawn(self._obey(), name="orders")

@@ -167,6 +167,11 @@ async def test_each_worker_explains(node: Node):
     assert (status, "no site" in text) == (400, True)
 
 
+async def test_what_workers_do_not_tell_is_missing_from_the_hot_set(node: Node):
+    assert await node.json("/hot") == {"urls": [], "unnamed": 0, "complete": False}
+    assert (await node.get("/hot?limit=0"))[0] == 400
+
+
 async def test_it_only_tells(node: Node):
     for target in ("/metrics", "/readyz", "/workers", "/explain"):
         async with node.session.post(node.url + target, data=b"x") as answer:
