@@ -22,8 +22,8 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.server.command_line import CommandLine, read_contents
 from edge.server.control import Line
 from edge.server.explaining import explain
-from edge.server.machine import new_loop
 from edge.server.hot_set import worker_route
+from edge.server.machine import new_loop
 from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
