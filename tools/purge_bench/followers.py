@@ -4,7 +4,7 @@ address as a line of JSON on standard input.
 Owns: that program, and `Reported`, what it prints. Rules: each reader is what a worker has - a connection, a table, a
 `Follower` - in one event loop with the others of its process; an order says in its note when it was published, by the
 clock that all processes of a machine share; the first line that is printed says that all have caught up with the log, or
-begin it; the second, after the end of standard input, is the report.
+begin it; the second, once each has applied as many orders as another line of standard input says, is the report.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
 from edge.server.machine import new_loop
 from edge.tasks import TaskOwner
+
+STILL_SECONDS = 3.0
+"""No order in so many seconds: there will be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Reader:
 
 
 async def read(address: BusAddress, folder: Path, count: int) -> None:
-    """Until standard input ends."""
+    """Until each has applied what standard input says, or no longer comes nearer to it."""
     loop = asyncio.get_running_loop()
     readers = [Reader(address, folder, f"reader-{number}") for number in range(count)]
     async with TaskOwner("readers") as tasks:
@@ -81,7 +84,8 @@ async def read(address: BusAddress, folder: Path, count: int) -> None:
             await reader.start(tasks)
         print("ready", flush=True)
         began = time.process_time()
-        await loop.run_in_executor(None, sys.stdin.read)
+        wanted = int(await loop.run_in_executor(None, sys.stdin.readline))
+        await _settled(readers, wanted)
         said = Reported(
             sum(reader.applied for reader in readers),
             [round(delay, 6) for reader in readers for delay in reader.delays],
@@ -90,6 +94,13 @@ async def read(address: BusAddress, folder: Path, count: int) -> None:
         print(json.dumps(asdict(said)), flush=True)
     for reader in readers:
         await reader.bus.aclose()
+
+
+async def _settled(readers: Sequence[Reader], wanted: int) -> None:
+    known = -1
+    while (applied := sum(reader.applied for reader in readers)) < wanted * len(readers) and applied > known:
+        known = applied
+        await asyncio.sleep(STILL_SECONDS)
 
 
 def main() -> None:

@@ -76,7 +76,8 @@ async def delivery(folder: Path, size: Size) -> list[Said]:
 async def _delivered(folder: Path, kept: Kept, rate: int, size: Size) -> Said:
     count = int(size.seconds * rate)
     async with log(folder / "log", kept.servers, memory=kept.memory) as one:
-        reported = await _read_by_others(one, folder, append_at(rate, count, orders(f"d{rate}"), one.log))
+        work = append_at(rate, count, orders(f"d{rate}"), one.log)
+        reported = await _read_by_others(one, folder, work, count)
     if reported.applied != count * READERS:
         raise BenchFault(f"{reported.applied} orders came into force of {count} at {READERS} readers")
     each = reported.cpu / reported.applied * 1e6
@@ -86,8 +87,8 @@ async def _delivered(folder: Path, kept: Kept, rate: int, size: Size) -> Said:
     )
 
 
-async def _read_by_others(one: Log, folder: Path, work: Awaitable[None]) -> Reported:
-    """What readers in processes of their own report, once `work` is done and everything in the log has reached them."""
+async def _read_by_others(one: Log, folder: Path, work: Awaitable[None], count: int) -> Reported:
+    """What readers in processes of their own report, once `work` is done and its so many orders have reached them."""
     command = [sys.executable, "-m", "tools.purge_bench.followers"]
     processes = [
         await asyncio.create_subprocess_exec(
@@ -109,8 +110,7 @@ async def _read_by_others(one: Log, folder: Path, work: Awaitable[None]) -> Repo
             if await process.stdout.readline() != b"ready\n":
                 raise BenchFault("a reader did not start")
         await work
-        await asyncio.sleep(1.0)
-        said = [json.loads((await process.communicate(b""))[0]) for process in processes]
+        said = [json.loads((await process.communicate(b"%d\n" % count))[0]) for process in processes]
     finally:
         for process in processes:
             if process.returncode is None:
