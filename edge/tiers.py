@@ -33,6 +33,7 @@ from edge.semantics.forwarding import (
 from edge.semantics.message import Authority, Fields, Line, RequestHead, UnixSeconds
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
+from edge.semantics.syntax import list_of_lines
 from edge.semantics.validation import CONDITIONALS, conditional_fields
 from edge.values import replace, value
 
@@ -40,7 +41,14 @@ AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
 FOR_NODE = b"Perigee-For-Node"
 """Between workers: it was another node that asked."""
-_OURS = (AUTHORITY.lower(), HOPS.lower(), NEED.lower(), PASSPORT.lower(), FOR_NODE.lower(), BACKGROUND.lower())
+_OURS = (
+    AUTHORITY.lower(),
+    HOPS.lower(),
+    NEED.lower(),
+    PASSPORT.lower(),
+    FOR_NODE.lower(),
+    BACKGROUND.lower(),
+)
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
@@ -117,6 +125,14 @@ class Tiers:
         if self.trusted and is_trusted(exchange.peer, self.trusted):
             return replace(head, authority=authority_seen_by_client(head.authority, head.fields))
         return head
+
+    def client(self, exchange: Exchange) -> str:
+        """The address of who asks, by what workers and trusted proxies say; "unknown" = none of them could tell."""
+        hops = self._hops(exchange)
+        said = list_of_lines(exchange.request.head.fields.all(b"x-forwarded-for"))
+        if not exchange.tier and len(said) >= len(hops) and is_trusted(hops[0], self.trusted):
+            return "unknown"  # a proxy, and whom it had it from is no address
+        return hops[0]
 
     def need(self, exchange: Exchange) -> bytes | None:
         """What the tier that asks needs, as it said it; None for a client, and where there is no purge log."""

@@ -337,6 +337,29 @@ def test_a_trusted_proxy_says_the_scheme_and_the_client():
     assert made.restored(get(*said)).authority == Authority(b"http", b"a.example", 80)
 
 
+@pytest.mark.parametrize(
+    ("peer", "said", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", b"203.0.113.9", "192.0.2.1"),
+        ("198.51.100.7", None, "198.51.100.7"),
+        ("198.51.100.7", b"203.0.113.9", "203.0.113.9"),
+        ("198.51.100.7", b"10.0.0.1, 203.0.113.9", "203.0.113.9"),
+        ("198.51.100.7", b"198.51.100.8", "198.51.100.8"),
+        ("198.51.100.7", b"unix:", "unknown"),
+        ("198.51.100.7", b"203.0.113.9, unix:, 198.51.100.8", "unknown"),
+    ],
+)
+def test_who_asks_is_the_first_that_is_no_proxy_of_ours(peer: str, said: bytes | None, client: str):
+    lines = () if said is None else ((b"X-Forwarded-For", said),)
+    assert tiers(trusted=TRUSTED).client(get(*lines, peer=peer)) == client
+
+
+def test_who_asks_is_told_by_a_worker():
+    assert tiers().client(get((HOPS, b"203.0.113.9, 198.51.100.7"), tier=True)) == "203.0.113.9"
+    assert tiers().client(get(tier=True)) == "unknown"
+
+
 def test_whom_to_trust_may_change():
     made = tiers()
     asked = get((b"X-Forwarded-Proto", b"https"), peer="198.51.100.7")

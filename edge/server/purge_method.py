@@ -33,10 +33,13 @@ Take = Callable[[RequestHead, str], Awaitable[Answer]]
 
 
 class PurgeMethod:
-    """Of one worker. socket: where the desk is."""
+    """Of one worker. socket: where the desk is. client_of: the address of who asks, which `purge.allow` is asked about: what
+    came through a proxy that we trust is not the proxy's.
+    """
 
-    def __init__(self, socket: Path, measures: Measures) -> None:
+    def __init__(self, socket: Path, measures: Measures, client_of: Callable[[Exchange], str]) -> None:
         self._socket = socket
+        self._client_of = client_of
         self._full = measures.bound_reached.of("purge_method")
         self._under_way = 0
 
@@ -49,7 +52,7 @@ class PurgeMethod:
             return _reply(_unavailable("too many purges at once"), site)
         self._under_way += 1
         try:
-            return _reply(await self._ask(head, exchange.peer), site)
+            return _reply(await self._ask(head, self._client_of(exchange)), site)
         finally:
             self._under_way -= 1
 

@@ -205,7 +205,9 @@ class Worker:
             max_ranges=settings.limits.ranges,
             invalidate_elsewhere=self._peers.invalidate,
             invalidate_groups=self._invalidate_groups,
-            purge=None if self.log is None else PurgeMethod(purge_socket_of(self.run_dir), self.measures),
+            purge=None
+            if self.log is None
+            else PurgeMethod(purge_socket_of(self.run_dir), self.measures, self._tiers.client),
             leading=None if self.leading is None else self.leading.leading,
         )
 

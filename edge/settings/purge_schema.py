@@ -86,7 +86,8 @@ PURGE = (
         "purge.allow",
         ListOf(NetworkRange(), 1000),
         "purge.allow",
-        "Peers that may send PURGE to the public port without a signature, for the hosts of any site.",
+        "Clients that may send PURGE to the public port without a signature, for the hosts of any site; of what comes through "
+        "node.trusted_proxies, those that these name.",
     ),
     Setting(
         "purge.max_age",
