@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -58,6 +58,10 @@ class State:
     """Unix seconds at which the settings in force were read."""
     purges: Mapping[str, object] | None = None
     """Of the purge log, as all processes together know it; None = there is none."""
+    warmth: Mapping[str, object] | None = None
+    """As `Warmth.described` says it; None = nobody looks."""
+    is_too_cold: bool = False
+    """It is not to be asked before it is warm."""
 
 
 def perigee_version() -> str:
@@ -134,18 +138,22 @@ class Admin:
         return _json({"workers": [asdict(seen) for seen in self._state().workers]})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """200 when every worker serves, and has read all of the purge log that there was; else 503. Details in either case."""
+        """200 when every worker serves, has read all of the purge log that there was, and is warm where that is waited for;
+        else 503. Details in either case.
+        """
         state = self._state()
         answers = await self._ask("/readyz", [seen.index for seen in state.workers if seen.served])
         told = [_readiness(seen, answers.get(seen.index)) for seen in state.workers]
         ready = bool(told) and not state.draining and all(each["ready"] for each in told)
         ready = ready and (state.purges is None or bool(state.purges["caught_up"]))
+        ready = ready and not state.is_too_cold
         settings = {"loaded": state.loaded, "complaint": state.complaint}
         body = {
             "ready": ready,
             "draining": state.draining,
             "settings": settings,
             "purge_log": state.purges,
+            "warmth": state.warmth,
             "workers": told,
         }
         return _json(body, 200 if ready else 503)
@@ -176,6 +184,16 @@ class Admin:
         if wrong is not None:
             return _json(wrong, 400)
         return _json({"workers": [{"index": index, **said} for index, said in sorted(answers.items())]})
+
+    async def stored(self) -> list[Mapping[str, object]] | None:
+        """What each worker has stored; None where one does not serve, or does not say."""
+        seen = self._state().workers
+        if not seen or not all(each.served for each in seen):
+            return None
+        answers = await self._ask("/readyz", [each.index for each in seen])
+        details = [cast("Mapping[str, Any]", said.get("detail", {})) for said in answers.values()]
+        found = [detail["stored"] for detail in details if "stored" in detail]
+        return found if len(found) == len(seen) else None
 
     async def _hot(self, target: str) -> tuple[int, Collection[Mapping[str, object]]]:
         served = [seen.index for seen in self._state().workers if seen.served]

@@ -33,6 +33,7 @@ from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
+from edge.server.warmth import Warmth
 from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching
 from edge.server.worker_process import EDGE_WORKER
@@ -83,6 +84,7 @@ class Supervisor:
         self._tier_sockets = 0
         self._purging: Purging | None = None
         self._watching: Watching | None = None
+        self._warmth = Warmth(lambda: self.settings, self._clock)
 
     @property
     def settings(self) -> NodeSettings:
@@ -121,6 +123,7 @@ class Supervisor:
                 await admin.start(for_admin)
             lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
             tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
+            tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:
                 return await self._live(tasks, lives, where)
             finally:
@@ -301,6 +304,9 @@ class Supervisor:
         if self._stopped.is_set():
             self._at_once.set()
         self._stopped.set()
+        self._serving_changed()
+
+    def _serving_changed(self) -> None:
         if self._purging is not None:
             self._purging.serving_changed()
 
@@ -335,10 +341,13 @@ class Supervisor:
             complaint=self._reloader.complaint(),
             loaded=float(self._measures.settings_loaded.value),
             purges=None if self._purging is None else self._purging.described(),
+            warmth=self._warmth.described(),
+            is_too_cold=self._warmth.is_waited_for,
         )
 
     def _serving(self) -> Serving:
         seen = [keeper.seen() for keeper in self._keepers]
         indices = tuple(each.index for each in seen if each.served)
         ready = bool(seen) and len(indices) == len(seen) and not self._stopped.is_set()
+        ready = ready and not self._warmth.is_waited_for
         return Serving(indices, ready, self._addresses)

@@ -331,6 +331,10 @@ class Worker:
             "disk": "off" if disk is None else "open" if disk.is_open else "failed",
             "store_fault": self._faults.latest,
             "sites": len(self.settings.sites),
+            "stored": {
+                "memory": self.store.memory.objects if self._is_started else 0,
+                "disk": None if disk is None else len(disk),
+            },
             "purge_log": {"state": "off"} if self.log is None else self.log.described(),
         }
         is_caught_up = self.log is None or self.log.is_caught_up

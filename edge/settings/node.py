@@ -186,6 +186,13 @@ class TierSettings:
     slow_return: float = 10.0
 
 
+class ReadyWhen(Enum):
+    """When /readyz says that a node is."""
+
+    STARTED = "started"
+    WARM = "warm"
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """Everything a node is told."""
@@ -206,6 +213,11 @@ class NodeSettings:
     """None = as many as the machine has cores."""
     drain: float = 30.0
     """How long exchanges under way may take to end once the node is told to stop."""
+    ready_when: ReadyWhen = ReadyWhen.STARTED
+    warm_objects: int = 0
+    """Stored responses that make it warm."""
+    warm_patience: float = 600.0
+    """It counts as warm after this in any case."""
     trusted_proxies: tuple[Network, ...] = ()
     """Peers whose X-Forwarded-* and Forwarded are believed."""
     proxy_protocol: tuple[Network, ...] = ()

@@ -15,7 +15,7 @@ from edge.settings.composed import ListOf, Or
 from edge.settings.kinds import Choice, Count, Duration, Flag, Kind, Name, Size, nearest
 from edge.settings.limit_schema import LIMIT_ORDERS, LIMITS
 from edge.settings.log_format import NAMES, BadFormat, pieces
-from edge.settings.node import LogLevel, LogTarget, NodeSettings
+from edge.settings.node import LogLevel, LogTarget, NodeSettings, ReadyWhen
 from edge.settings.problems import quoted, refused, shown
 from edge.settings.purge_schema import NATS, PURGE, PURGE_ORDERS, PURGE_TABLES
 from edge.settings.schema import Order, Schema, Setting
@@ -122,6 +122,25 @@ _NODE = (
         "drain",
         "How long requests under way may take to end after SIGTERM; what is left then is cut. Give whoever kills the "
         "process (systemd, a container's runtime) a longer patience.",
+    ),
+    Setting(
+        "node.ready_when",
+        Choice(tuple(ReadyWhen)),
+        "ready_when",
+        'When /readyz says 200, and DNS sends clients: "started", as soon as the workers serve and have read the purge log; '
+        '"warm", when as much is stored besides as node.warm_objects says. `perigee warm` fills a node that is not ready.',
+    ),
+    Setting(
+        "node.warm_objects",
+        Count(0, 1_000_000_000),
+        "warm_objects",
+        "Stored responses, on disk or in memory, from which the node is warm. 0: it is from the start.",
+    ),
+    Setting(
+        "node.warm_patience",
+        Duration(0, DAY),
+        "warm_patience",
+        "The node counts as warm after this in any case: one that nobody asks never fills.",
     ),
     Setting(
         "node.trusted_proxies",

@@ -26,16 +26,26 @@ class Node:
 
     def __init__(self, tmp_path: Path, session: ClientSession, url: str) -> None:
         self.session, self.url = session, url
+        self.address: Admin
         self.workers = [Telling(), Telling()]
         self.seen = [Seen(index, 100 + index, 1.0, 0, served=True) for index in range(2)]
         self.draining = False
         self.complaint: str | None = None
         self.purges: dict[str, object] | None = None
+        self.is_cold = False
         self.own = Measures()
         self.paths = [tmp_path / f"{index}.sock" for index in range(2)]
 
     def state(self) -> State:
-        return State(self.seen, self.draining, self.complaint, 1_795_514_656.0, self.purges)
+        return State(
+            self.seen,
+            self.draining,
+            self.complaint,
+            1_795_514_656.0,
+            self.purges,
+            {"warm": not self.is_cold},
+            self.is_cold,
+        )
 
     async def get(self, target: str) -> tuple[int, str]:
         async with self.session.get(self.url + target) as answer:
@@ -67,6 +77,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
             Totals(),
             [web.post("/v1/{tail:.*}", echoed)],
         )
+        node.address = admin
         await admin.start(group)
         stack.push_async_callback(admin.aclose)
         yield node
@@ -130,6 +141,22 @@ async def test_a_node_that_has_not_read_the_purge_log_is_not_ready(node: Node):
     assert (status, json.loads(said)["purge_log"]) == (503, {"caught_up": False, "applied": 0})
     node.purges = {"caught_up": True}
     assert (await node.get("/readyz"))[0] == 200
+
+
+async def test_a_node_that_is_not_to_be_asked_cold_is_not_ready(node: Node):
+    assert (await node.json("/readyz"))["warmth"] == {"warm": True}
+    node.is_cold = True
+    status, said = await node.get("/readyz")
+    assert (status, json.loads(said)["warmth"]) == (503, {"warm": False})
+
+
+async def test_what_is_stored_is_known_when_every_worker_says_it(node: Node):
+    assert await node.address.stored() is None
+    for worker in node.workers:
+        worker.detail = {"stored": {"memory": 1, "disk": 2}}
+    assert await node.address.stored() == [{"memory": 1, "disk": 2}] * 2
+    is_starting(node)
+    assert await node.address.stored() is None
 
 
 async def test_what_the_supervisor_counts_as_workers_do_is_in_the_sum(node: Node):

@@ -23,10 +23,11 @@ class Telling:
 
     def __init__(self) -> None:
         self.ready = True
+        self.detail: dict[str, object] = {"disk": "open"}
         self.measures = Measures()
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
-        return self.ready, {"disk": "open"}
+        return self.ready, self.detail
 
     async def explain(self, request: RequestHead) -> dict[str, object]:
         if request.authority.host != b"a.example":
