@@ -247,6 +247,7 @@ async def test_it_is_ready_until_it_drains(pair: Pair):
             "disk": "open",
             "store_fault": None,
             "sites": 1,
+            "stored": {"memory": 0, "disk": 0},
             "purge_log": {"state": "off"},
         },
     )

@@ -92,6 +92,7 @@ def test_a_replay_that_nobody_answers_has_failed(log: Path, capsys: pytest.Captu
     assert "1 lines left out: not in the common form" in said
 
 
+@pytest.mark.slow
 def test_the_command_runs_with_an_origin_of_its_own(log: Path):
     command = [sys.executable, "-m", "tools.perigee", "replay", str(log), "--json", "--origin-size-from-log"]
     at = ["--origin-listen", "127.0.0.1:0", "--against", "http://127.0.0.1:1"]
