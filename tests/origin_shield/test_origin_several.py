@@ -160,3 +160,19 @@ async def test_a_full_queue_sends_nobody_to_an_origin_that_is_out():
         gate.release()
         await asyncio.gather(*first)
         assert len(out.requests) == 1
+
+
+async def test_where_the_next_is_too_busy_it_is_the_first_failure_that_is_told():
+    async with ScriptedOrigin({"/a": close}) as bad, ScriptedOrigin({"/a": CLEAN}) as busy, protected() as on:
+        rules = ProtectionRules(max_in_flight=1, queue=0)
+        gate = busy.hold("/a")
+        to_busy = on.site(busy.port, name="b", protection=rules)
+        to_both = on.site(bad.port, busy.port, protection=rules, retries=1)
+        on.protection.apply([to_both, to_busy])
+        first = several(1, on.protection.upstream(to_busy))
+        await gate.wait_waiting(1)
+        with pytest.raises(UpstreamFault) as raised:
+            await asked(on.protection.upstream(to_both))
+        assert raised.value.proxy_status == "connection_terminated"
+        gate.release()
+        await asyncio.gather(*first)
