@@ -97,6 +97,8 @@ class Follower:
         """Set once all that was in the log has been read and proven so; again after the log was lost."""
         self.tick_read_at = float("-inf")
         """Monotonic seconds of the last tick that was read."""
+        self.fault: str | None = None
+        """Why the log did not say how far it goes when it was asked last; None = it did, or was not asked."""
         self._bus = bus
         self._node = node
         self._instance = instance
@@ -217,9 +219,8 @@ class Follower:
         self._number, self._entered = saved.number, saved.history
         self.table.restore(saved.applied, saved.floor, saved.orders)
         self._reading.resume(saved.created, saved.history, saved.applied & MOST_SEQ, saved.stamp)
-        _log.info(
-            "purges are read on", extra={"after": saved.applied & MOST_SEQ, "orders": len(saved.orders)}
-        )
+        extra = {"after": saved.applied & MOST_SEQ, "orders": len(saved.orders)}
+        _log.info("purges are read on", extra=extra)
 
     def _load(self) -> Snapshot | None:
         saved = load(self._folder)
@@ -251,6 +252,7 @@ class Follower:
                 await self._ask(ask)
             except BusFault as fault:
                 if isinstance(ask, AskState):
+                    self.fault = fault.detail
                     self._reading.look()
                 await self._after(fault)
 
@@ -283,6 +285,7 @@ class Follower:
                     await asyncio.sleep(DOUBT_SECONDS)
                 asked_at = reading.asking_state()
                 state = await questions.state(bus)
+                self.fault = None
                 self._looked_at = self._clock.mono()
                 reading.state(state, asked_at)
                 self._take(())
@@ -376,11 +379,8 @@ class Follower:
         self.table.begin(self.position_of(seq))
         self._measures.purge_begins.of(because.value).value += 1
         extra = {"because": because.value, "history": history, "after": seq}
-        _log.log(
-            logging.INFO if because is Began.NEW else logging.WARNING,
-            "purges are read from here; what was stored before is unknown",
-            extra=extra,
-        )
+        level = logging.INFO if because is Began.NEW else logging.WARNING
+        _log.log(level, "purges are read from here; what was stored before is unknown", extra=extra)
 
     def _prove(self, tick: Tick) -> None:
         now = self._clock.mono()

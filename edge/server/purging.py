@@ -48,6 +48,8 @@ SHARED_SECONDS = 2.0
 """How long the start waits for the first connection: to a server that we have just started, and to those of a network."""
 SERVED_SECONDS = 2.0
 """How long a worker may take to say how many requests it answered."""
+LOOK_SECONDS = 1.0
+"""Between two looks at whether anything is wrong with the log."""
 DURABLE_AGAIN_SECONDS = 5.0
 """Between two looks at a log that cannot be trusted, or does not answer."""
 SERVERS = "nats"
@@ -96,10 +98,10 @@ class Purging:
                 raise
             _log.warning("the purge log cannot be reached yet", extra={"why": fault.detail})
             self._complaint = fault.detail
-            self._tasks.spawn(self._make_durable_later(), name="durable")
         await self.counter.start(self._tasks)  # it hears of every order that is read
         await self.follower.start(self._tasks)
         await self._ticks.start(self._tasks)
+        self._tasks.spawn(self._look_after(), name="durable")
         self._tasks.spawn(report(self.follower, self._read), name="report")
         self._tasks.spawn(self._snapshots.run(self.follower.caught_up), name="snapshots")
         self._tasks.spawn(self._rate.keep(self._served, self._ground.clock), name="rate")
@@ -111,18 +113,20 @@ class Purging:
         self._complaint = None
         self.counter.open()
 
-    async def _make_durable_later(self) -> None:
+    async def _look_after(self) -> None:
+        """Servers may be away at the start, and a log can be removed later: then somebody has to make it, and to say so."""
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._complaint is None and self.follower.fault is None:
+                continue
             try:
                 await self.bus.connected(DURABLE_AGAIN_SECONDS)
                 await self._make_durable()
             except (BusFault, ConfigFault) as fault:
                 if fault.detail != self._complaint:
-                    _log.error("the purge log takes no purges yet", extra={"why": fault.detail})
+                    _log.error("the purge log takes no purges now", extra={"why": fault.detail})
                 self._complaint = fault.detail
                 await asyncio.sleep(DURABLE_AGAIN_SECONDS)
-            else:
-                return
 
     async def aclose(self) -> None:
         """Say that this node is gone, and end."""

@@ -139,6 +139,39 @@ async def test_servers_that_are_away_are_tried_until_they_are_there(tmp_path: Pa
         await server.kill()
 
 
+async def test_a_log_that_is_removed_is_made_again(tmp_path: Path):
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        begun(tmp_path, settings(tmp_path, **to(server))) as purges,
+    ):
+        await caught_up(purges)
+        history, stream = purges.follower.history, purges.bus.address.stream
+        await purges.bus.api(f"STREAM.DELETE.{stream}", within=PATIENCE)
+
+        async def is_another() -> bool:
+            return purges.follower.history not in {"", history}
+
+        await until(is_another)
+        assert (await purges.counter.log.append(ORDER)).seq > 0
+
+
+async def test_a_log_that_cannot_be_made_again_is_told(tmp_path: Path):
+    async with (
+        NatsServer(tmp_path / "nats") as server,
+        begun(tmp_path, settings(tmp_path, **to(server))) as purges,
+    ):
+        await caught_up(purges)
+        address = purges.bus.address
+        await purges.bus.api(f"STREAM.DELETE.{address.stream}", within=PATIENCE)
+        other = {"name": "OTHER", "subjects": [address.log_subjects], "storage": "memory"}
+        await purges.bus.api("STREAM.CREATE.OTHER", other, within=PATIENCE)
+
+        async def is_told() -> bool:
+            return "nats.prefix" in (purges.described()["complaint"] or "")
+
+        await until(is_told)
+
+
 async def test_who_ends_says_so(tmp_path: Path):
     async with (
         NatsServer(tmp_path / "nats") as server,
