@@ -315,8 +315,14 @@ class Supervisor:
         self._tell(Reopen())
 
     def _load(self) -> NodeSettings:
-        """Read the files, and keep what stood in them for the workers. In a thread."""
-        loaded = self._command_line.load()
+        """Read the files, and keep what stood in them for the workers. In a thread.
+
+        A node of a network is looked for there by the name that it has, as its workers will: a new name needs a restart.
+        """
+        command_line = self._command_line
+        if self.settings.network is not None:
+            command_line = command_line.pinned(self.settings)
+        loaded = command_line.load()
         assert self._run_dir is not None, "a reload before the start"
         write_contents(loaded.contents, contents_of(self._run_dir))
         return loaded.settings

@@ -173,8 +173,9 @@ class _Life:
             match await self._line.receive():
                 case Reload():
                     await self._reload()
-                case Show(state) if self._worker.leading is not None:
-                    self._worker.leading.show(state)
+                case Show(state):
+                    if self._worker.leading is not None:  # it is, but after a change of node.network
+                        self._worker.leading.show(state)
                 case Reopen():
                     self._worker.access_log.reopen()
                 case Drain(seconds):

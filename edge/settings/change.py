@@ -49,7 +49,8 @@ def compare(old: NodeSettings, new: NodeSettings) -> Change:
 def without_restart(old: NodeSettings, new: NodeSettings) -> NodeSettings:
     """`new`, but with the old values of what needs a restart: what is in force from now on."""
     kept = {s.into: _value(old, s.into) for s in NODE.settings.values() if s.restart}
-    return replace(put(new, kept), file=old.file)
+    network = new.network if new.network_file == old.network_file else old.network
+    return replace(put(new, kept), file=old.file, network=network)
 
 
 def _value(settings: NodeSettings, into: str) -> object:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.semantics.rules import SiteRules
 from edge.settings.change import Change, compare, without_restart
+from edge.settings.network import Network, Pop
 from edge.settings.node import ListenAddress, LogSettings, LogTarget, MemorySettings, NodeSettings
 from edge.settings.sites import SiteTable
 from edge.wire.limits import Limits
@@ -51,3 +52,13 @@ def test_what_needs_a_restart_keeps_its_old_value():
     assert (taken.limits, taken.log, taken.sites) == (NEW.limits, NEW.log, NEW.sites)
     assert compare(OLD, taken).restart == ()
     assert compare(taken, NEW).restart == ("node.listen", "memory.capacity")
+
+
+def test_another_network_file_counts_after_a_restart_and_another_content_at_once():
+    first, second = Network(file=Path("network.toml")), Network(pops=(Pop("fra"),))
+    old = replace(OLD, network_file=Path("network.toml"), network=first)
+    assert without_restart(old, replace(old, network=second)).network == second
+    elsewhere = replace(old, network_file=Path("other.toml"), network=second)
+    kept = without_restart(old, elsewhere)
+    assert (kept.network_file, kept.network) == (Path("network.toml"), first)
+    assert without_restart(OLD, elsewhere).network is None
