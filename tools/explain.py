@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 30.0
 def run(url: str, headers: Sequence[str], *, method: str, config: Path | None, to_json: bool) -> int:
     """Explain `url`; 0, or an EdgeError. headers: "Name: value". config: whose site's rules apply, None = defaults."""
     target = _parsed(url)
-    lines = [_line(header) for header in headers]
+    lines = [line_of(header) for header in headers]
     authority = Authority(target.scheme.encode(), (target.raw_host or "").encode(), target.port or 0)
     request = RequestHead(
         method.upper().encode(),
@@ -57,7 +57,8 @@ def _parsed(url: str) -> URL:
     return target
 
 
-def _line(header: str) -> Line:
+def line_of(header: str) -> Line:
+    """A request field as written, "Name: value". ConfigFault."""
     name, colon, value = header.partition(":")
     if not (colon and name and name.isascii() and name.isprintable() and value.isprintable()):
         raise ConfigFault(f"{header!r} is no header; write 'Name: value'")

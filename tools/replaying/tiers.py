@@ -26,11 +26,12 @@ class Did(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One tier's. why: its fwd token or its detail, "" = nothing was said."""
+    """One tier's. why: its fwd token or its detail, "" = nothing was said. stored: it keeps what came."""
 
     tier: str
     did: Did
     why: str = ""
+    stored: bool = False
 
 
 def deeds(cache_status: bytes | None) -> tuple[Deed, ...]:
@@ -64,7 +65,8 @@ def _deed(member: Item) -> Deed:
         return Deed(tier, Did.STALE if is_stale else Did.HIT, _word(said.get("detail")))
     if "fwd" not in said:
         return Deed(tier, Did.ANSWERED, _word(said.get("detail")))
-    return Deed(tier, Did.COLLAPSED if said.get("collapsed") is True else Did.FORWARDED, _word(said["fwd"]))
+    did = Did.COLLAPSED if said.get("collapsed") is True else Did.FORWARDED
+    return Deed(tier, did, _word(said["fwd"]), said.get("stored") is True)
 
 
 def _word(value: object) -> str:

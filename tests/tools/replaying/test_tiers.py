@@ -20,7 +20,10 @@ from tools.replaying.tiers import Deed, Did, deeds
         (b'"edge 1";detail=no-site', (Deed("edge 1", Did.ANSWERED, "no-site"),)),
         (
             b"shield;fwd=uri-miss;stored, edge;fwd=uri-miss;stored",
-            (Deed("edge", Did.FORWARDED, "uri-miss"), Deed("shield", Did.FORWARDED, "uri-miss")),
+            (
+                Deed("edge", Did.FORWARDED, "uri-miss", stored=True),
+                Deed("shield", Did.FORWARDED, "uri-miss", stored=True),
+            ),
         ),
         (
             b"shield;hit;ttl=9, edge;fwd=stale;fwd-status=304",
