@@ -107,8 +107,11 @@ def _ipv6(text: str) -> IPv6Address | None:
 
 
 def _name(text: str) -> bytes | None:
+    """A single label is refused unless its dot says that it is whole: who writes `www` means www of the zone."""
     name = text.lower().removesuffix(".")
-    return name.encode("ascii") if len(name) <= MAX_NAME and _ABSOLUTE.fullmatch(name) else None
+    if len(name) > MAX_NAME or _ABSOLUTE.fullmatch(name) is None or "." not in text:
+        return None
+    return name.encode("ascii")
 
 
 def _mail(text: str) -> MailExchange | None:
@@ -144,9 +147,9 @@ _READERS = MappingProxyType(
     {
         RecordType.A: (_ipv4, '"192.0.2.1"'),
         RecordType.AAAA: (_ipv6, '"2001:db8::1"'),
-        RecordType.CNAME: (_name, '"www.example.org"'),
-        RecordType.NS: (_name, '"ns1.example.org"'),
-        RecordType.MX: (_mail, '"10 mail.example.org", or "0 ." for none'),
+        RecordType.CNAME: (_name, '"www.example.org", the whole name'),
+        RecordType.NS: (_name, '"ns1.example.org", the whole name'),
+        RecordType.MX: (_mail, '"10 mail.example.org", the whole name, or "0 ." for none'),
         RecordType.TXT: (_strings, '"v=spf1 -all"'),
         RecordType.CAA: (_certification, "'0 issue \"ca.example\"'"),
     }

@@ -107,6 +107,15 @@ def _disorders(document: Document, base: Path, zone: Zone, placed: list[_Placed]
         for one in placed
         if one.record.name in names and one.record.type is not RecordType.CNAME
     ]
+    problems += [
+        document.problem(
+            (*base, "ns", index),
+            f"{shown_name(server)} is one label, and names are whole ones here",
+            f"write {shown_name(server + b'.' + zone.origin)}, if that is meant",
+        )
+        for index, server in enumerate(zone.ns)
+        if b"." not in server
+    ]
     glued = {r.name for r in zone.records if r.type in {RecordType.A, RecordType.AAAA}}
     if zone.file is not None:  # they may have their addresses there
         return problems

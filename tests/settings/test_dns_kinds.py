@@ -114,6 +114,9 @@ def test_another_reader_of_zone_files_understands_what_is_written(
         (RecordType.A, "192.0.2.01"),
         (RecordType.AAAA, "fe80::1%eth0"),
         (RecordType.CNAME, "a b"),
+        (RecordType.CNAME, "www"),
+        (RecordType.NS, "ns1"),
+        (RecordType.MX, "10 mail"),
         (RecordType.MX, "mail.example.org"),
         (RecordType.MX, "65536 mail.example.org"),
         (RecordType.MX, "10 *"),
@@ -139,3 +142,7 @@ def test_no_text_raises_anything_but_a_refusal(kind: RecordType, text: str):
     except Refused:
         return
     assert ValueOf(kind).read(presented(read)) == read
+
+
+def test_one_label_is_a_whole_name_where_a_dot_says_so():
+    assert ValueOf(RecordType.CNAME).read("localhost.") == b"localhost"

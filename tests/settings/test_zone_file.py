@@ -97,6 +97,12 @@ def test_a_name_server_within_the_zone_has_an_address_in_it():
     assert read(text + record("ns2", "AAAA", "2001:db8::1"))[1] == []
 
 
+def test_a_name_server_is_written_as_a_whole_name():
+    assert read('[[zone]]\norigin = "example.net"\nns = ["ns1"]\n')[1] == [
+        'n.toml:3: zone[0].ns[0]: "ns1" is one label, and names are whole ones here; write "ns1.example.net", if that is meant'
+    ]
+
+
 def test_a_zone_file_may_have_the_addresses_of_name_servers():
     zone, problems = read(HEAD.replace("ns1.example.org", "ns1.example.net") + 'file = "zones/more.zone"\n')
     assert (str(zone.file), problems) == ("zones/more.zone", [])
