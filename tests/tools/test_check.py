@@ -72,3 +72,43 @@ def test_what_only_this_machine_knows_is_asked_for(tmp_path: Path, capsys: pytes
     assert run(site) == 0
     assert run(site, here=True) == 1
     assert "site.toml:4: origin.tls_ca_file: " in capsys.readouterr().out
+
+
+ZONED = """
+[[region]]
+name = "eu"
+[[pop]]
+name = "fra"
+region = "eu"
+latitude = 50.11
+longitude = 8.68
+addresses = ["192.0.2.1"]
+[[route]]
+site = "shop"
+hosts = ["shop.cdn.example"]
+[[zone]]
+origin = "cdn.example"
+ns = ["ns1.cdn.example"]
+file = "more.zone"
+"""
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        (None, "more.zone: the zone file cannot be read"),
+        ("ns1 60 A 192.0.2.53\nx 60 A 1.2.3.4.5\n", "more.zone:"),
+        ("ns1 60 A 192.0.2.53\nshop 60 A 192.0.2.9\n", "shop.cdn.example. has addresses and is routed"),
+        ("www 60 A 192.0.2.9\n", "ns1.cdn.example. is its name server and has no address in it"),
+        ("ns1 60 A 192.0.2.53\n", None),
+    ],
+)
+def test_what_stands_in_zone_files_is_checked_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], zone: str | None, words: str | None
+):
+    network = tmp_path / "network.toml"
+    network.write_text(ZONED, encoding="utf-8")
+    if zone is not None:
+        (tmp_path / "more.zone").write_text(zone, encoding="utf-8")
+    assert run(network) == (words is not None)
+    assert (words or f"{network}: sound") in capsys.readouterr().out

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
-from edge.geo.dns.names import ROOT, Name, is_within, name_of
+from edge.geo.dns.names import ROOT, Name, is_within, name_of, text_of
 from edge.geo.dns.rdata import Rdata, Rtype
-from edge.geo.dns.zone import Record, Route, Zone, make_zone
+from edge.geo.dns.zone import BadZone, Record, Route, Zone, make_zone
 from edge.geo.dns.zone_file import records_in
 from edge.settings.dns import Certification, MailExchange, RecordType, RecordValue, Strings
 from edge.settings.dns import Zone as ZoneSettings
@@ -33,10 +33,18 @@ def zones_of(network: Network) -> Mapping[Name, Zone]:
             within = [origin for origin in origins if is_within(name, origin)]
             if within:
                 routes[max(within, key=len)].append(Route(name, site.name, int(site.ttl), site.ecs))
-    zones = {
-        origin: make_zone(origin, _records(origin, zone), routes[origin]) for origin, zone in origins.items()
-    }
-    return MappingProxyType(zones)
+    return MappingProxyType({origin: _made(origin, zone, routes[origin]) for origin, zone in origins.items()})
+
+
+def _made(origin: Name, settings: ZoneSettings, routes: list[Route]) -> Zone:
+    zone = make_zone(origin, _records(origin, settings), routes)
+    for server in map(_name, settings.ns):
+        node = zone.nodes.get(server)
+        has_address = node is not None and (node.route or node.rrsets.keys() & {Rtype.A, Rtype.AAAA})
+        if is_within(server, origin) and not has_address:
+            wrong = f"{text_of(origin)}: {text_of(server)} is its name server and has no address in it"
+            raise BadZone(f"{wrong}; write an A or AAAA record for it")
+    return zone
 
 
 def _records(origin: Name, zone: ZoneSettings) -> Iterator[Record]:
