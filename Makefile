@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench soak-purge bench-purge bench-dns format reference lock
+.PHONY: help setup run test check bench soak-purge bench-purge bench-dns replay-tiers format reference lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -40,6 +40,9 @@ bench-purge: setup ## Measure purges on this machine (see tools/bench_purge.py)
 
 bench-dns: setup ## Measure the DNS server beside PowerDNS and gdnsd (see tools/bench_dns.py)
 	$(BIN)/python -m tools.bench_dns $(ARGS)
+
+replay-tiers: setup ## What a shield spares an origin, by an access log: LOG=FILE (see tools/replay_tiers.py)
+	$(BIN)/python -m tools.replay_tiers $(LOG) $(ARGS)
 
 format: setup ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
