@@ -2,7 +2,8 @@
 
 Owns: `KeyFolder`, which looks at the files once a second. Rules: the ring is replaced whole; a bad file leaves the old
 keys in force and is said in the log, counted, and shown by `complaint` until it is put right: else one slip would lock out
-everybody, or, where it is a revocation that is misspelled, nobody would hear of it. A file that has just changed may be
+everybody, or, where it is a revocation that is misspelled, nobody would hear of it. What a good file revokes is revoked all
+the same, since a leaked key does not wait for another's slip to be put right. A file that has just changed may be
 half written, so it is read when a second look finds it unchanged. Files are read in a thread.
 """
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edge.measures import Measures
-from edge.purge.signing.key_files import key_files, load_keys
+from edge.purge.signing.key_files import key_files, load_keys, revoked_in
 from edge.purge.signing.keys import KeyRing, KeyState
 from edge.settings.problems import Problem, SettingsFault
 from edge.settings.reload import MAX_LOGGED
@@ -83,11 +85,18 @@ class KeyFolder:
             for problem in fault.problems[:MAX_LOGGED]:
                 _log.error("bad key", extra={"problem": str(problem)})
             _log.error("keys refused; the old ones stay in force", extra={"problems": len(fault.problems)})
+            self._revoke(await asyncio.to_thread(revoked_in, self.folder, env=self._env))
             return
         self.ring, self.refused = ring, ()
         self._measures.key_reloads.of("taken").value += 1
         self._count()
         _log.info("keys taken", extra={"keys": len(ring)})
+
+    def _revoke(self, ids: frozenset[str]) -> None:
+        self.ring = KeyRing(
+            replace(key, state=KeyState.REVOKED) if key.id in ids else key for key in self.ring
+        )
+        self._count()
 
     def _count(self) -> None:
         for state in KeyState:

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from edge.purge.signing.key_schema import KEY
-from edge.purge.signing.keys import Algorithm, Key, KeyRing
+from edge.purge.signing.keys import Algorithm, Key, KeyRing, KeyState
 from edge.settings.document import MAX_FILE_BYTES, Document, parse, read_table
 from edge.settings.problems import Problem, SettingsFault, shown
 
@@ -58,6 +58,16 @@ def load_keys(folder: Path, *, env: Mapping[str, str] | None = None) -> KeyRing:
     if problems:
         raise SettingsFault(problems)
     return KeyRing(keys.values())
+
+
+def revoked_in(folder: Path, *, env: Mapping[str, str] | None = None) -> frozenset[str]:
+    """The ids of keys that a file without a mistake revokes, whatever is wrong with others. It blocks."""
+    try:
+        files = key_files(folder)[:MAX_FILES]
+    except OSError:
+        return frozenset()
+    keys = [read_key_file(file, env=env)[0] for file in files]
+    return frozenset(key.id for key in keys if key is not None and key.state is KeyState.REVOKED)
 
 
 def read_key_file(file: Path, *, env: Mapping[str, str] | None = None) -> tuple[Key | None, list[Problem]]:

@@ -108,6 +108,17 @@ async def test_a_bad_file_leaves_the_old_keys_in_force_and_is_said(
     assert keys.complaint() is None
 
 
+async def test_what_is_revoked_is_revoked_beside_a_bad_file_too(keys: KeyFolder, measures: Measures):
+    put(keys.folder, held(OTHER), "id = 1\n")
+    await look(keys)
+    put(keys.folder, replace(held(SIGNING), state=KeyState.REVOKED))
+    await look(keys)
+    states = {key.id: key.state for key in keys.ring}
+    assert states == {"deploy": KeyState.REVOKED, "shared": KeyState.ACTIVE}
+    assert measures.keys.of("revoked").value == 1
+    assert keys.complaint() is not None
+
+
 async def test_a_mode_that_is_put_right_is_noticed(keys: KeyFolder):
     file = put(keys.folder, held(OTHER))
     file.chmod(0o666)
