@@ -10,8 +10,6 @@ the shields of the first region between those and the origin.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,8 +20,8 @@ from edge.purge.signing.key_files import written
 from edge.purge.signing.keys import Key, Scope
 from edge.purge.signing.private_keys import material_of
 from tests.kit.nats import TOKEN, NatsServer
-from tests.kit.process import children
 from tests.kit.signed import SIGNING
+from tests.kit.valve import Valve
 from tests.kit.waiting import PATIENCE, until
 from tests.kit.world import World, free_ports
 from tools.purge_client import PurgeClient
@@ -81,9 +79,20 @@ class Network:
         self._shape = shape
         self._site = site
         self._stack = AsyncExitStack()
+        self.valve: Valve
+        """Between the purge log and all shields."""
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _begin(self) -> None:
         nats = await self._stack.enter_async_context(NatsServer(self._directory / "nats"))
+        self.valve = await self._stack.enter_async_context(Valve(nats.port))
         keys = self._directory / "keys"
         keys.mkdir()
         held = Key(SIGNING.id, SIGNING.algorithm, material_of(SIGNING), Scope(may_purge_everything=True))
@@ -99,9 +108,8 @@ class Network:
         for region, name in places:
             is_shield = "shield" in name
             listen = f'listen = "127.0.0.1:{ports[name]}"' if is_shield else ""
-            config = _NODE.format(
-                name=name, network=file, listen=listen, keys=keys, nats=nats.url, token=TOKEN
-            )
+            url = f"nats://127.0.0.1:{self.valve.listening}" if is_shield else nats.url
+            config = _NODE.format(name=name, network=file, listen=listen, keys=keys, nats=url, token=TOKEN)
             for site, host in (("regional", REGIONAL), ("world", WORLD)):
                 config += _SITE.format(name=site, host=host, origin=self._origin, more=self._site)
             world = World(self._directory / name, origin=None, config=config)
@@ -110,7 +118,6 @@ class Network:
         file.write_text(self._network(places, ports), encoding="utf-8")
         await self._start()
         await self.all_there()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -184,15 +191,3 @@ class Network:
         lines.append('[[route]]\nsite = "regional"\nhosts = ["regional.test"]\n')
         lines.append(f'[[route]]\nsite = "world"\nhosts = ["world.test"]\nsecond_tier = "{first}"\n')
         return "\n".join(lines)
-
-
-def freeze(world: World) -> None:
-    """All processes of a node stop where they are; the kernel still takes connections for them."""
-    for pid in (world.pid, *children(world.pid)):
-        os.kill(pid, signal.SIGSTOP)
-
-
-def thaw(world: World) -> None:
-    """They go on."""
-    for pid in (world.pid, *children(world.pid)):
-        os.kill(pid, signal.SIGCONT)
