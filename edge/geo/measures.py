@@ -32,6 +32,13 @@ class WatchMeasures:
             labels=("pop",),
             merge=Merge.MAX,
         )
+        self.pop_doubted = registry.gauge(
+            "perigee_pop_doubted",
+            unit="pops",
+            help="1 = the POP seems down, and counts as up: so many seem down (health.max_out) that the checks are doubted.",
+            labels=("pop",),
+            merge=Merge.MAX,
+        )
         self.pop_share = registry.gauge(
             "perigee_pop_share",
             unit="share",

@@ -84,7 +84,7 @@ class Watching:
         self._states: Mapping[str, PopHealth] = {}
         self._judge_now = asyncio.Event()
         self._say_now = asyncio.Event()
-        self._complained = self._unsaved = False
+        self._complained = self._unsaved = self._doubted = False
         self._bus: Bus | None = None
         if network.nats.url:
             name = f"{vantage or 'listener'}/watch"
@@ -277,6 +277,7 @@ class Watching:
         self._states = judge(self._states, network, seen, now)
         view = view_of(network, self._states, now)
         self._measure(view)
+        self._tell_doubt(view)
         said = said_of(view, nodes_out(network, self._streaks, spoken, now))
         if said != self.shown:
             self._tell_changes(view)
@@ -287,6 +288,19 @@ class Watching:
         for each in view.pops:
             self._counted.pop_up.of(each.pop.name).value = int(each.health is not Health.DOWN)
             self._counted.pop_share.of(each.pop.name).value = round(_share(each), 3)
+            self._counted.pop_doubted.of(each.pop.name).value = int(self._is_doubted(each))
+
+    def _is_doubted(self, view: PopView) -> bool:
+        return view.health is not Health.DOWN and self._states[view.pop.name].health is Health.DOWN
+
+    def _tell_doubt(self, view: NetworkView) -> None:
+        """All at once are seldom down; that whoever looks is cut off is likelier, and just as urgent."""
+        doubted = any(map(self._is_doubted, view.pops))
+        if doubted and not self._doubted:
+            _log.error("so many POPs seem down that the checks are doubted (health.max_out): all count as up")
+        elif self._doubted and not doubted:
+            _log.info("the checks are believed again")
+        self._doubted = doubted
 
     def _tell_changes(self, view: NetworkView) -> None:
         before = {} if self.shown is None else {pop: said[0] for pop, said in self.shown["pops"].items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from edge.clock import SystemClock
 from edge.fleet.presence import Presence
 from edge.fleet.presence import encode as presence_of
@@ -29,6 +31,25 @@ async def test_without_a_bus_a_vantage_point_goes_by_its_own_checks(tmp_path: Pa
         await nodes["fra-1"].start()
         await one.sees("fra", lambda pop: pop["health"] == "up")
         assert one.watching.described()["bus"] == "none"
+
+
+async def test_checks_that_take_everybody_out_are_doubted_and_that_is_loud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    async with CheckedNodes("fra-1", "iad-1") as nodes, watching(network(nodes), tmp_path) as one:
+        await one.sees("fra", lambda pop: pop["health"] == "up")
+        for node in nodes.values():
+            await node.stop()
+
+        async def doubts() -> bool:
+            return counted(one.measures, "perigee_pop_doubted") == {("fra",): 1, ("iad",): 1}
+
+        await until(doubts, every=0.01)
+        assert (one.pop("fra")["health"], one.pop("iad")["health"]) == ("unknown", "unknown")
+        assert caplog.text.count("the checks are doubted") == 1
+        await nodes["fra-1"].start()
+        await one.sees("iad", lambda pop: pop["health"] == "down")
+        assert counted(one.measures, "perigee_pop_doubted") == {}
 
 
 async def test_what_makes_no_difference_is_not_told_again(tmp_path: Path):
