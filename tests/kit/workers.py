@@ -21,6 +21,7 @@ from pathlib import Path
 
 from edge.semantics import key as keys
 from edge.semantics.message import Authority
+from edge.server.outward import MakeOutward, Straight
 from edge.server.worker import Worker, owner_of
 from edge.settings.load import from_origin
 from edge.settings.node import DiskSettings, LogSettings, LogTarget, NodeSettings, Overrides
@@ -32,11 +33,12 @@ HOST = "a.example"
 
 
 class OneWorker:
-    """One of them. port: where it listens."""
+    """One of them. port: where it listens; for_nodes: where it serves nodes, 0 = nowhere."""
 
-    def __init__(self, worker: Worker, count: int, port: int) -> None:
+    def __init__(self, worker: Worker, count: int, port: int, for_nodes: int = 0) -> None:
         self.worker = worker
         self.port = port
+        self.for_nodes = for_nodes
         self._count = count
         self.is_stopped = False
 
@@ -83,8 +85,10 @@ def settings_for(directory: Path, origin: str, *, disk: bool = True) -> NodeSett
 
 
 @asynccontextmanager
-async def workers(settings: NodeSettings, count: int = 2) -> AsyncIterator[tuple[OneWorker, ...]]:
-    """All of them, started; stopped in the end."""
+async def workers(
+    settings: NodeSettings, count: int = 2, *, outward: MakeOutward = Straight, for_nodes: bool = False
+) -> AsyncIterator[tuple[OneWorker, ...]]:
+    """All of them, started; stopped in the end. outward: their ways out. for_nodes: each serves nodes on a port of its own."""
     # A Unix socket's path may have 107 bytes, which a test's own directory can come near to.
     run = Path(tempfile.mkdtemp(prefix="perigee-"))
     async with AsyncExitStack() as stack:
@@ -92,6 +96,7 @@ async def workers(settings: NodeSettings, count: int = 2) -> AsyncIterator[tuple
         made = []
         for index in range(count):
             sock = socket.create_server(("127.0.0.1", 0), backlog=128)
+            tier = [socket.create_server(("127.0.0.1", 0), backlog=128)] if for_nodes else []
             worker = Worker(
                 settings,
                 index=index,
@@ -100,9 +105,12 @@ async def workers(settings: NodeSettings, count: int = 2) -> AsyncIterator[tuple
                 listen_sockets=[sock],
                 admin_socket=run / f"admin-{index}",
                 tier_socket_of=lambda index: run / f"worker-{index}",
+                tier_sockets=tier,
+                outward=outward,
             )
             await worker.start()
-            one = OneWorker(worker, count, sock.getsockname()[1])
+            nodes_at = tier[0].getsockname()[1] if tier else 0
+            one = OneWorker(worker, count, sock.getsockname()[1], nodes_at)
             stack.push_async_callback(one.stop)
             made.append(one)
         yield tuple(made)
