@@ -1,10 +1,10 @@
 """The first process of a DNS server: it holds what outlives workers, and answers no query itself.
 
 Owns: `DnsSupervisor`: the order of a start and of an end, what the signals mean, reloads, the admin address; and, for all
-workers, what is known of the network (edge.server.watching). Rules: those of
-edge.server.supervisor, with the same keepers: a worker that dies is replaced while its sockets stay open, SIGHUP reads the
-settings anew (and so does a change of the file, once it has come to rest), settings reach a worker only after they were read
-here without a fault, SIGTERM ends it: what has come is answered, and nothing more.
+workers, what is known of the network (edge.server.watching). Rules: those of edge.server.supervisor, with the same keepers: a
+worker that dies is replaced while its sockets stay open, SIGHUP reads the settings anew (and so does a change of the network
+file or of a zone file, once it has come to rest), settings reach a worker only after they were read here without a fault,
+SIGTERM ends it: what has come is answered, and nothing more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge.geo.dns.cookies import SECRET_BYTES
 from edge.measures import Measures
 from edge.server import sockets
 from edge.server.admin import Admin, State
-from edge.server.dns_command import DnsCommand, keep_content
+from edge.server.dns_command import Content, DnsCommand, keep_content
 from edge.server.keeper import Keeper, Outcome
 from edge.server.machine import cores, raise_file_limit
 from edge.server.orders import Order, Reload, Reopen, Show, Start
@@ -87,7 +87,8 @@ class DnsSupervisor:
             self._run_dir = run_dir
             await asyncio.to_thread(keep_content, content, contents_of(run_dir))
             self._measures.settings_loaded.value = self._clock.now()
-            self._seen = await asyncio.to_thread(stamps, (self._file,))
+            self._files = _files_of(self._file, content)
+            self._seen = await asyncio.to_thread(stamps, self._files)
             self._watching = self._watch(network, folder)
             admin = Admin(
                 self._state,
@@ -196,7 +197,7 @@ class DnsSupervisor:
                 pass
             asked = self._hung_up.is_set()
             self._hung_up.clear()
-            now = await asyncio.to_thread(stamps, (self._file,))
+            now = await asyncio.to_thread(stamps, self._files)
             if asked or (now != self._seen and now == fresh):
                 self._seen, fresh = now, None
                 await self._reload()
@@ -213,6 +214,7 @@ class DnsSupervisor:
             _log.error("settings refused; the old ones stay in force", extra={"problem": fault.detail})
             return
         await asyncio.to_thread(keep_content, content, contents_of(self._run_dir))
+        self._files = _files_of(self._file, content)
         self._complaint = None
         self._measures.reloads.of("taken").value += 1
         self._measures.settings_loaded.value = self._clock.now()
@@ -252,6 +254,11 @@ class DnsSupervisor:
             complaint=self._complaint,
             loaded=float(self._measures.settings_loaded.value),
         )
+
+
+def _files_of(network: Path, content: Content) -> tuple[Path, ...]:
+    """What is looked at for changes."""
+    return (network, *map(Path, content.zone_files))
 
 
 async def _bound(address: ListenAddress, count: int) -> list[list[socket.socket]]:

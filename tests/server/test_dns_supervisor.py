@@ -60,6 +60,16 @@ async def test_a_changed_file_is_taken_and_a_bad_one_is_not(tmp_path: Path):
         await server.until_told(lambda told: told == ['"fourth"'], "text.cdn.example.", "TXT")
 
 
+async def test_a_changed_zone_file_is_taken(tmp_path: Path):
+    file = tmp_path / "more.zone"
+    file.write_text('more 60 TXT "first"\n', encoding="utf-8")
+    said = network().replace('origin = "cdn.example"', 'origin = "cdn.example"\nfile = "more.zone"')
+    async with DnsProcess(tmp_path, said) as server:
+        assert await server.texts("more.cdn.example.", "TXT") == ['"first"']
+        file.write_text('more 60 TXT "the second"\n', encoding="utf-8")
+        await server.until_told(lambda told: told == ['"the second"'], "more.cdn.example.", "TXT")
+
+
 async def test_when_the_supervisor_dies_its_workers_end(tmp_path: Path):
     async with DnsProcess(tmp_path) as server:
         (worker,) = server.workers
