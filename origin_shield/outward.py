@@ -100,7 +100,7 @@ class Shielded:
         self._courses.clear()
         asked = addresses(settings)
         for name in [name for name, shield in self._shields.items() if asked.get(name) != shield.address]:
-            del self._shields[name]
+            self._shields.pop(name).retire()
         ground = self._ground
         for name, address in asked.items():
             if name in self._shields:

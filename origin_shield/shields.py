@@ -17,6 +17,7 @@ from typing import Final
 
 from edge.clock import Clock
 from edge.errors import UpstreamFault
+from edge.fill.fill import NOTHING_SENT, TIER_GONE
 from edge.fill.pool import OriginPool
 from edge.fill.upstream import (
     SAFE_METHODS,
@@ -46,8 +47,19 @@ CONNECTIONS: Final = 2048
 
 _OURS: Final = frozenset(("connection_limit_reached", "http_upgrade_failed", "proxy_internal_error"))
 """Faults that say nothing of the node."""
+_KNOWN: Final = NOTHING_SENT | TIER_GONE
+"""After these a safe request goes elsewhere anyhow."""
+_NOT_SENT: Final = frozenset(
+    (
+        "connection_limit_reached",
+        "dns_error",
+        "dns_timeout",
+        "destination_not_found",
+        "destination_ip_unroutable",
+    )
+)
 _ELSEWHERE: Final = "destination_unavailable"
-"""Nothing was sent, or nothing was done with it: the next way may have the request (edge.fill.fill)."""
+"""Nothing was sent, or it may be sent twice: the next way may have the request (edge.fill.fill)."""
 
 
 class Shield:
@@ -80,6 +92,10 @@ class Shield:
         """New settings."""
         self.tier = tier
         self._health.ejection, self._health.check = _rules(tier)
+
+    def retire(self) -> None:
+        """It is asked no more; what is under way to it ends as it began."""
+        self._measures.in_flight.of(self.name).source = self._measures.out.of(self.name).source = None
 
     @property
     def is_out(self) -> bool:
@@ -201,7 +217,8 @@ class Towards:
             shield.count("failed")
             if fault.proxy_status not in _OURS:
                 shield.failed()
-            elif fault.proxy_status == "connection_limit_reached":
+            may_repeat = body is None and request.method in SAFE_METHODS
+            if fault.proxy_status in _NOT_SENT or (may_repeat and fault.proxy_status not in _KNOWN):
                 raise UpstreamFault(fault.detail, proxy_status=_ELSEWHERE) from None
             raise
         except BaseException:

@@ -48,7 +48,7 @@ from edge.wire.framing import Length, UntilClose
 
 NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
 """Faults after which the next route may have the request."""
-_TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
+TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
 """One of ours that hangs or ends is as good as gone."""
 _REASONS = {because.value.encode(): because for because in Because}
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
@@ -156,7 +156,7 @@ class Fill:
                 return await self._send(route, validating), route
             except UpstreamFault as fault:
                 # One of ours that ended while we waited answered nothing; what is safe may be asked again elsewhere.
-                is_gone = route.is_tier and order.body is None and fault.proxy_status in _TIER_GONE
+                is_gone = route.is_tier and order.body is None and fault.proxy_status in TIER_GONE
                 if fault.proxy_status not in NOTHING_SENT and not (
                     is_gone and order.request.method in (b"GET", b"HEAD")
                 ):

@@ -12,7 +12,7 @@ from edge.settings.load import load_node
 from origin_shield.outward import Shielded
 from tests.kit.answer import Answer
 from tests.kit.edge import Edge
-from tests.kit.origin import Canned, ScriptedOrigin
+from tests.kit.origin import Canned, OriginConnection, OriginRequest, ScriptedOrigin
 from tests.kit.tiered import HASTY, node_file, tiered
 from tests.kit.world import free_ports
 
@@ -150,6 +150,25 @@ async def test_a_shield_that_does_not_know_us_is_as_good_as_none(origin: Scripte
         assert (answer.status, answer.body, shield_of(answer)) == (200, b"body", "")
         assert stranger.counted("perigee_shield_requests_total") == {"failed": 1.0}
         assert (await stranger.request("PUT", "/a", (), b"x")).status == 502
+
+
+async def test_whatever_goes_wrong_with_a_shield_a_safe_request_has_another_way(
+    origin: ScriptedOrigin, tmp_path: Path
+):
+    async def garbage(_request: OriginRequest, connection: OriginConnection) -> None:
+        await connection.send_raw(b"what is this\r\n\r\n")
+        await connection.close()
+
+    async with ScriptedOrigin() as strange:
+        strange.default = garbage
+        config = down(strange.port, tier='check = "off"\n', origin=origin.url)
+        async with Edge(tmp_path / "a", config=config, outward=Shielded) as edge:
+            assert (await edge.get("/a")).body == b"body"
+            assert (await edge.request("PUT", "/a", (), b"x")).status == 502
+    nowhere = config.replace("127.0.0.1:", "no-such-shield.invalid:", 1)
+    async with Edge(tmp_path / "b", config=nowhere, outward=Shielded) as edge:
+        assert (await edge.get("/b")).body == b"body"
+        assert (await edge.request("PUT", "/b", (), b"x")).status == 200
 
 
 async def test_an_answer_of_the_origins_is_no_failure_of_a_shield(origin: ScriptedOrigin, tmp_path: Path):
