@@ -38,6 +38,10 @@ connections_per_client = 20000
 secrets = ["{secret}"]
 {tier}
 {log}
+{sites}
+"""
+
+_SITE = """\
 [[site]]
 name = "replayed"
 hostnames = ["*"]
@@ -46,9 +50,11 @@ origins = ["http://127.0.0.1:{origin}"]
 
 
 class TierNode(Member):
-    """One node. tier: the rest of its [tier] table; log: its [nats] table."""
+    """One node. tier: the rest of its [tier] table; log: its [nats] table; sites: its sites, None = one for every host."""
 
-    def __init__(self, name: str, folder: Path, *, origin: int, tier: str, log: str) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, origin: int, tier: str = "", log: str = "", sites: str | None = None
+    ) -> None:
         folder.mkdir(parents=True)
         super().__init__(name, folder / "output.txt")
         self.port, self.admin_port = free_ports(2)
@@ -61,13 +67,18 @@ class TierNode(Member):
             secret=SECRET,
             tier=tier,
             log=log,
-            origin=origin,
+            sites=_SITE.format(origin=origin) if sites is None else sites,
         )
         self.file.write_text(said, encoding="utf-8")
 
     def command(self) -> list[str]:
         """`perigee run`."""
         return [sys.executable, "-m", "tools.perigee", "run", "--config", str(self.file)]
+
+    @property
+    def url(self) -> str:
+        """Where clients are served."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def wait_ready(self) -> None:
         """NotUp with what it wrote."""
@@ -98,7 +109,7 @@ class Network:
     @property
     def urls(self) -> tuple[str, ...]:
         """Where clients are served."""
-        return tuple(f"http://127.0.0.1:{edge.port}" for edge in self.edges)
+        return tuple(edge.url for edge in self.edges)
 
 
 @asynccontextmanager

@@ -85,6 +85,8 @@ class SizedOrigin:
         self._things = things
         self._cache_control = cache_control
         self._open: set[asyncio.StreamWriter] = set()
+        self.is_closed = False
+        """True = it closes each connection instead of answering, and counts nothing."""
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[int]:
@@ -105,6 +107,8 @@ class SizedOrigin:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
+                if self.is_closed:
+                    return
                 method, _, rest = head.partition(b" ")
                 target = rest.partition(b" ")[0].decode("latin-1")
                 if target == COUNT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientError, ClientSession
 
 from tools.replaying.access_lines import Line
 from tools.replaying.origin import COUNT, PIECE_BYTES, UNKNOWN_BYTES, SizedOrigin, Thing, pieces, things_of
@@ -67,6 +67,15 @@ async def test_it_answers_and_counts():
         async with session.get(COUNT) as answer:
             said = await answer.json(content_type=None)
     assert said == {"requests": 6, "not_modified": 1, "bytes": 100_003, "targets": 4}
+
+
+async def test_one_that_is_closed_answers_nobody():
+    origin = SizedOrigin({"/a": Thing(200, 1)}, "")
+    async with origin.serving("127.0.0.1", 0) as port, ClientSession(f"http://127.0.0.1:{port}") as session:
+        origin.is_closed = True
+        with pytest.raises(ClientError):
+            await session.get("/a")
+    assert origin.counted.requests == 0
 
 
 async def test_who_speaks_no_http_is_left(unused_tcp_port: int):
