@@ -50,6 +50,9 @@ LOOK_SECONDS = 1.0
 RECEIVE_BYTES = 1 << 20
 """Of queries that wait in a UDP socket while its worker is busy or being replaced: a few thousand. The kernel caps it."""
 
+OF_THE_START = ("listen", "admin", "workers", "name")
+"""Settings of [dns] that a reload leaves as they are."""
+
 _NO_NAME = re.compile(r"[^A-Za-z0-9._\-]|^[._\-]+")
 
 _log = logging.getLogger("perigee.dns")
@@ -76,6 +79,7 @@ class DnsSupervisor:
         raise_file_limit()
         content = await asyncio.to_thread(self._command.content)
         network = await asyncio.to_thread(self._command.network, content)
+        self._began = network
         folder = Path(self._command.data_dir)
         try:
             await asyncio.to_thread((folder / "geo").mkdir, parents=True, exist_ok=True)
@@ -219,6 +223,12 @@ class DnsSupervisor:
         self._measures.reloads.of("taken").value += 1
         self._measures.settings_loaded.value = self._clock.now()
         _log.info("settings taken")
+        later = [
+            name for name in OF_THE_START if getattr(network.dns, name) != getattr(self._began.dns, name)
+        ]
+        later = [f"dns.{name}" for name in later] + ["nats"] * (network.nats != self._began.nats)
+        if later:
+            _log.warning("some settings count from the next start", extra={"settings": ", ".join(later)})
         self._tell(Reload())
         self._watching.apply(network)
 

@@ -60,6 +60,14 @@ async def test_a_changed_file_is_taken_and_a_bad_one_is_not(tmp_path: Path):
         await server.until_told(lambda told: told == ['"fourth"'], "text.cdn.example.", "TXT")
 
 
+async def test_what_counts_only_from_the_next_start_is_said(tmp_path: Path):
+    async with DnsProcess(tmp_path) as server:
+        server.file.write_text(network("second").replace("[dns]", '[dns]\nname = "other"'), encoding="utf-8")
+        server.send_signal(signal.SIGHUP)
+        await server.until_told(lambda told: told == ['"second"'], "text.cdn.example.", "TXT")
+        assert "some settings count from the next start settings=dns.name\n" in server.log()
+
+
 async def test_a_changed_zone_file_is_taken(tmp_path: Path):
     file = tmp_path / "more.zone"
     file.write_text('more 60 TXT "first"\n', encoding="utf-8")
