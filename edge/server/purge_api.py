@@ -29,7 +29,7 @@ from edge.errors import ClientFault
 from edge.fleet.registry import Receipt
 from edge.purge import desk_dry_run as dry_run
 from edge.purge.declined import Declined, Reason, declined
-from edge.purge.desk import RETRY_SECONDS, Caller, Log, Ordered, PurgeDesk
+from edge.purge.desk import RETRY_SECONDS, Caller, Log, Ordered, PurgeDesk, oversized
 from edge.purge.dialects import read
 from edge.purge.dialects_answers import Answer, accepted, order_said, ordered_said, problem, told
 from edge.purge.dialects_routes import (
@@ -293,6 +293,9 @@ class PurgeApi:
         if refusal is not None:
             return problem(refusal)
         order = PurgeOrder("dry-run", UnixSeconds(self._clock.now()), request.items, request.soft)
+        refusal = oversized(order)
+        if refusal is not None:
+            return problem(refusal)
         try:
             answers = await self._fleet.ask(dry_run.question(order), DRY_RUN_SECONDS)
         except BusFault:

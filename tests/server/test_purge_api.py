@@ -217,6 +217,13 @@ async def test_a_dry_run_of_what_one_may_not_purge_is_403(node: ApiNode):
     assert node.fleet.asked == []
 
 
+async def test_a_dry_run_of_what_no_order_could_hold_is_413_like_the_purge(node: ApiNode):
+    long = {"urls": [f"http://shop.example/{'x' * 700}{number}" for number in range(900)]}
+    for target in ("/v1/purges?dry_run=1", "/v1/purges"):
+        answer = await node.post(long, target)
+        assert (answer.status, answer.reason) == (413, "order-too-large")
+
+
 async def test_a_dry_run_without_the_bus_is_503(node: ApiNode):
     node.fleet.lost = True
     assert (await node.post(ONE, "/v1/purges?dry_run=1")).reason == "log-unavailable"
