@@ -18,12 +18,19 @@ def unfit(settings: NodeSettings, document: Document) -> Iterator[Problem]:
     """What is missing. document: the node file."""
     tier = settings.tier
     is_asked = _is_asked(settings)
-    if (tier.listen or tier.shields or is_asked or _asks(settings)) and not tier.secrets:
+    needs_secrets = tier.listen or tier.shields or is_asked or _asks(settings)
+    if needs_secrets and not tier.secrets and not _says_secrets(document):
         wrong = "nodes know each other by a secret, and there is none"
         yield document.problem(("tier", "secrets"), wrong, 'write [{ env = "PERIGEE_TIER_SECRET" }]')
     if is_asked and tier.listen is None:
         wrong = f"{settings.network_file} has other nodes ask {quoted(settings.name)}, and it listens nowhere for them"
         yield document.problem(("tier", "listen"), wrong, "write the address of this machine that they reach")
+
+
+def _says_secrets(document: Document) -> bool:
+    """Whether some are written: what is wrong with them is said already."""
+    said = document.table.get("tier")
+    return isinstance(said, dict) and bool(said.get("secrets"))
 
 
 def _is_asked(settings: NodeSettings) -> bool:

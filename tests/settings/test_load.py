@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from edge.log import Form
 from edge.semantics.rules import OriginAddress, SiteRules
 from edge.settings.load import Checked, FileKind, check_file, from_origin, load_node, site_files
-from edge.settings.node import ListenAddress, LogLevel, LogTarget, NodeSettings, Overrides
+from edge.settings.network import Role
+from edge.settings.node import ListenAddress, LogLevel, LogTarget, NodeSettings, Overrides, TierSettings
 from edge.settings.problems import SettingsFault
 
 ROOT = Path(__file__).parent.parent.parent
@@ -245,9 +247,18 @@ def test_a_file_is_checked_as_what_it_is(node: Path):
     assert [problem.file for problem in check_file(node).problems] == [str(site), str(site)]
 
 
-@pytest.mark.parametrize("file", ["config/edge.toml", "config/sites/example.toml", "config/network.toml"])
+@pytest.mark.parametrize(
+    "file", ["config/edge.toml", "config/shield.toml", "config/sites/example.toml", "config/network.toml"]
+)
 def test_every_line_of_the_examples_is_true(file: str):
-    assert check_file(ROOT / file, env={}).problems == ()
+    assert check_file(ROOT / file, env={"PERIGEE_TIER_SECRET": "s" * 32}).problems == ()
+
+
+def test_the_example_shield_is_a_node_of_the_example_network_with_the_defaults_written_out():
+    settings = load_node(ROOT / "config" / "shield.toml", env={"PERIGEE_TIER_SECRET": "s" * 32})
+    assert settings.place is not None and settings.place.role is Role.SHIELD
+    said = replace(settings.tier, listen=None, secrets=())
+    assert said == TierSettings()
 
 
 def test_the_example_node_is_the_default_written_out():

@@ -36,6 +36,13 @@ LISTEN = 'listen = "10.0.1.1:8090"\n'
         pytest.param("fra-1", NETWORK, "", [], id="nobody above it"),
         pytest.param("fra-1", NETWORK + SHIELD, SECRETS, [], id="an edge"),
         pytest.param("fra-1", NETWORK + SHIELD, "", ["tier.secrets"], id="an edge without a secret"),
+        pytest.param(
+            "fra-1",
+            NETWORK + SHIELD,
+            '[tier]\nsecrets = [{ env = "NOT_THERE" }]\n',
+            ["tier.secrets[0]"],
+            id="an edge whose secret is not there",
+        ),
         pytest.param("fra-s1", NETWORK + SHIELD, SECRETS + LISTEN, [], id="a shield"),
         pytest.param("fra-s1", NETWORK + SHIELD, SECRETS, ["tier.listen"], id="a shield that is deaf"),
         pytest.param(
