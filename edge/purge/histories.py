@@ -2,8 +2,9 @@
 
 Owns: `Histories`. A stored response's fence is one integer: the number of a history, then a sequence number in it
 (edge.semantics.purge_table). Rules: numbers only grow, and what comes later is larger, also when an old history comes
-back (it gets a new number: what was stored under the old one is unknown by then); a number is on disk before it is used;
-where the file is lost, numbers go on from one that the calendar gives, so that none is given twice.
+back (it gets a new number: what was stored under the old one is unknown by then); a number is on disk before it is used.
+The last one stands beside the folder, too: who removes the folder and keeps what is stored would else have it trusted, under
+a number that is given again. Where both are lost, numbers go on from one that the calendar gives.
 Reading and writing it blocks, for a millisecond, and happens when a node first sees a log and when a log was lost.
 """
 
@@ -39,6 +40,7 @@ class Histories:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._file = folder / "histories.json"
+        self._last_file = folder.with_name(f"{folder.name}.last")
         self._clock = clock
 
     def number_of(self, history: str) -> int | None:
@@ -59,6 +61,7 @@ class Histories:
                     f"{self._file}: no numbers are left; stop the node and remove its data folder"
                 )
             known[history] = number
+            _replace(self._last_file, b"%d" % number)
             self._write(dict(sorted(known.items(), key=lambda each: each[1])[-KEPT:]))
             return number
 
@@ -66,7 +69,16 @@ class Histories:
         """The first number of a file that begins today."""
         if self._file.exists():
             return 1
-        return max(0, int(self._clock.now() // SLOT_SECONDS) - FIRST_SLOT) + 1
+        calendar = max(0, int(self._clock.now() // SLOT_SECONDS) - FIRST_SLOT) + 1
+        return max(calendar, self._last() + 1)
+
+    def _last(self) -> int:
+        """The last number that was given; 0 = not known."""
+        try:
+            said = self._last_file.read_bytes()
+        except FileNotFoundError:
+            return 0
+        return int(said) if said.isdigit() else 0
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -95,14 +107,19 @@ class Histories:
         return dict(known)
 
     def _write(self, known: dict[str, int]) -> None:
-        part = self._file.with_suffix(".part")
-        with part.open("wb") as out:
-            out.write(json.dumps({"v": VERSION, "histories": known}).encode())
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(self._file)
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _replace(self._file, json.dumps({"v": VERSION, "histories": known}).encode())
+
+
+def _replace(file: Path, data: bytes) -> None:
+    """It is on the disk when this returns."""
+    part = file.with_name(f"{file.name}.part")
+    with part.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_a_file_that_is_lost_gives_no_number_again(tmp_path: Path):
     (tmp_path / "purge" / "histories.json").unlink()
     later = ManualClock(DAY_327.now() + SLOT_SECONDS)
     assert made(tmp_path, later).enter(B, after=0) > first
+
+
+def test_a_folder_that_is_removed_gives_no_number_again(tmp_path: Path):
+    """What was stored under one would be trusted although nobody knows what was purged since."""
+    first = made(tmp_path).enter(A, after=0)
+    second = made(tmp_path).enter(B, after=first)
+    shutil.rmtree(tmp_path / "purge")
+    assert made(tmp_path).enter("c" * 16, after=0) == second + 1
+
+
+@pytest.mark.parametrize("said", [b"", b"-1", b"what", b"7 8"])
+def test_a_last_number_that_cannot_be_read_is_none(tmp_path: Path, said: bytes):
+    (tmp_path / "purge.last").write_bytes(said)
+    assert made(tmp_path).enter(A, after=0) == FIRST
 
 
 @pytest.mark.parametrize(
