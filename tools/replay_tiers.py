@@ -150,9 +150,10 @@ def table_line(row: Row, alone: Run, shielded: Run, least: Least) -> str:
     """One row of the table."""
     saved = _saved(alone.counted.requests, shielded.counted.requests)
     saved_bytes = _saved(alone.counted.nbytes, shielded.counted.nbytes)
+    late = max(alone.tally.late, shielded.tally.late)
     most = "" if row.speed is not None else f"{least.requests:.1%}, {least.nbytes:.1%} of bytes"
     cells = (
-        row.what,
+        row.what if row.speed is None else f"{row.what} (the latest request {late:.1f} s late)",
         _origin(alone.counted),
         _origin(shielded.counted),
         f"**{saved:.1%}**, {saved_bytes:.1%} of bytes",

@@ -51,6 +51,19 @@ def test_a_line_says_what_was_saved_and_what_could_be():
     )
 
 
+def test_a_replay_in_time_says_how_late_it_was():
+    tally = Tally([4], late=2.5)
+    said = table_line(
+        Row("timed", "the log's own times", Spread.TURNS, speed=10),
+        Run(Counted(4, 0, 4), tally, ("e",), ()),
+        Run(Counted(1, 0, 1), Tally([4]), ("e",), ("s",)),
+        least_of(recorded("aaaa"), TURNS),
+    )
+    assert said.startswith(
+        "| the log's own times (the latest request 2.5 s late) | 4 requests, 0 MB | 1 requests"
+    )
+
+
 def test_the_page_has_a_place_for_the_table():
     page = between_markers(PAGE.read_text(encoding="utf-8"), "new")
     assert f"{BEGIN}\nnew\n{END}" in page
