@@ -14,7 +14,7 @@ from http import HTTPStatus
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
-from edge.fill.order import NOT_TO_BE_STORED, FromStore, Private, Streaming
+from edge.fill.order import NOT_TO_BE_STORED, STALE, FromStore, Private, Streaming
 from edge.fill.upstream import HeldBack
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
@@ -242,9 +242,9 @@ class Replying:
             answer = build_answer(_without_range(head), stored, age, b"", self.max_ranges, for_tier=tier)
         if not (found.has_age or collapsed):
             answer = _without_age(answer)
-        verdict = Verdict(
-            rules.name, forward.fwd.value, forward.because, stored=found.kept, collapsed=collapsed
-        )
+        is_stand_in = found.because is Because.STALE_IF_ERROR
+        because = found.because if is_stand_in else forward.because
+        verdict = Verdict(rules.name, forward.fwd.value, because, stored=found.kept, collapsed=collapsed)
         return self._reply(answer, source, member, rules, verdict, tier=tier)
 
     def revalidated(
@@ -335,6 +335,8 @@ class Replying:
     ) -> Reply:
         head = answer.head
         fields = self._outgoing(head.fields, rules, member, head.minor, tier=tier)
+        if tier and verdict.because is Because.STALE_IF_ERROR:
+            fields = fields.with_added((STALE, b"1"))
         length: int | None = answer.length
         body: bytes | BodyStream | None
         if answer.spans is None:

@@ -23,6 +23,7 @@ from edge.fill.order import (
     FENCE,
     NEED,
     NOT_TO_BE_STORED,
+    STALE,
     Failed,
     FillOrder,
     FillStore,
@@ -50,6 +51,7 @@ NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destinati
 """Faults after which the next route may have the request."""
 TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
 """One of ours that hangs or ends is as good as gone."""
+_OF_TIERS = (NOT_TO_BE_STORED.lower(), FENCE.lower(), STALE.lower())
 _REASONS = {because.value.encode(): because for because in Because}
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
 """Reasons not to store that lie in who asked: the others can still share, so the key is not remembered for them."""
@@ -74,6 +76,7 @@ class Fill:
 
     __slots__ = (
         "_fence",
+        "_is_stand_in",
         "_owner_refused",
         "_watch",
         "behind",
@@ -94,6 +97,7 @@ class Fill:
         self.has_leader = True
         self.behind: bytes | None = None
         self.has_age = False
+        self._is_stand_in = False
         self._owner_refused: Because | None = None
         self.private_taken = False
         self._watch = lease
@@ -215,12 +219,13 @@ class Fill:
             case Store() if self._owner_refused is not None:
                 return self._relay(self._owner_refused, head, fetched)
             case Store(stored, because):
-                return await self._store(stored, because, head, fetched)
+                return await self._store(stored, self._because(because), head, fetched)
             case Freshen(pairs, selected, because):
                 fetched.body.abort()
                 if not self.is_tainted:
                     for old, new in pairs:
                         self.room.store.freshen(old, new)
+                because = self._because(because)
                 self._tell(FromStore(selected, because, head.status, self.behind, self.has_age))
                 return Outcome.COMPLETE
             case ServeStaleInstead(stored, because):
@@ -245,8 +250,9 @@ class Fill:
         head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
         if route.is_tier:
             self._owner_refused = _reason(head)
+            self._is_stand_in = STALE.lower() in head.fields
             self._fence = self.room.positions.position(head.fields.get(FENCE.lower()))
-            head = replace(head, fields=head.fields.without((NOT_TO_BE_STORED.lower(), FENCE.lower())))
+            head = replace(head, fields=head.fields.without(_OF_TIERS))
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_tier)
         if order.on_head is not None:
@@ -256,6 +262,10 @@ class Fill:
                 # What an unsafe request's success invalidates is what was there before its answer (RFC 9111 s4.4).
                 self._watch_alone()
         return head
+
+    def _because(self, because: Because) -> Because:
+        """The reason; or, of what the next tier served in the place of an error, that one."""
+        return Because.STALE_IF_ERROR if self._is_stand_in else because
 
     def _is_clean(self, verdict: FillFor) -> bool:
         """False: the tier behind us sent, or vouched for, what may be older than a purge that we know of."""

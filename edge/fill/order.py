@@ -29,6 +29,10 @@ FENCE = b"Perigee-Fence"
 """Between tiers, in an answer: up to where its content is known to be clean."""
 
 
+STALE = b"Perigee-Stale"
+"""Between tiers, in an answer: it is stale, and stands in for an error. All who wait for it may have it."""
+
+
 class Positions(Protocol):
     """What a fill needs of the fence (edge.fence)."""
 

@@ -270,3 +270,25 @@ async def test_what_an_origin_cannot_give_is_stale_at_either_tier(origin: Script
         assert (answer.status, answer.body) == (200, b"old")
     assert (await edge.get("/c", HOST)).status == 502
     await origin.listen()
+
+
+async def test_what_stands_in_for_an_error_at_the_shield_is_for_all_who_wait_at_the_edge(
+    origin: ScriptedOrigin, both: Both
+):
+    """Else each of them would ask the shield by itself, all through an outage."""
+    edge, shield = both
+    fails = Canned(503, {}, b"down")
+    origin.on("/a", [Canned(200, {"Cache-Control": "max-age=0, stale-if-error=60"}, b"old"), fails])
+    await edge.get("/a", HOST)
+    gate = origin.hold("/a")
+    asking = [asyncio.ensure_future(edge.get("/a", HOST)) for _ in range(10)]
+    await gate.wait_waiting(1)
+    await edge.until(lambda: edge.counted("perigee_fills_followed") == {"": 9.0}, "nine to follow")
+    before = edge.counted("perigee_shield_requests_total")["answered"]
+    gate.release()
+    answers = await asyncio.gather(*asking)
+    assert {(answer.status, answer.body) for answer in answers} == {(200, b"old")}
+    assert edge.counted("perigee_shield_requests_total")["answered"] == before + 1
+    assert len(origin.requests) == 2
+    for answer in answers:
+        assert not [name for name, _ in answer.headers if name.lower().startswith(b"perigee")]
