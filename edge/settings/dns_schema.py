@@ -136,7 +136,8 @@ _RATE = (
         "dns.rate.networks",
         Count(1_000, 10_000_000),
         "dns.rate.networks",
-        "Networks that are counted at a time, per worker; the one that was quiet longest gives way.",
+        "Networks that are counted at a time, per worker. Those with nothing to their account are forgotten for new ones; "
+        "where there are none such, new ones are not limited.",
     ),
     Setting(
         "dns.rate.exempt",
