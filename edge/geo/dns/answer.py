@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.geo.dns.edns import NO_FAMILY, ClientSubnet, clamped, network_address
-from edge.geo.dns.names import Name
+from edge.geo.dns.names import Name, parent_of
 from edge.geo.dns.rdata import IN, Rdata, RRset, Rtype
 from edge.geo.dns.render import AnswerReason, Reply
 from edge.geo.dns.view import Located, Placed, View
@@ -72,7 +72,7 @@ def _client(subnet: ClientSubnet, view: View) -> bytes:
 
 def resolve(qname: Name, qtype: int, view: View, place: Place) -> Reply:
     """The reply in class IN. place: what it says is all that depends on who asks."""
-    zone = view.zone_of(qname)
+    zone = _zone_for(qname, qtype, view)
     if zone is None or qtype in _TRANSFERS:
         return REFUSED
     steps: list[Reply] = []
@@ -85,6 +85,16 @@ def resolve(qname: Name, qtype: int, view: View, place: Place) -> Reply:
         if target is None or zone is None or target in seen or len(steps) > MAX_CHAIN:
             return steps[0] if len(steps) == 1 else _together(steps)
         qname = target
+
+
+def _zone_for(qname: Name, qtype: int, view: View) -> Zone | None:
+    """The nearest one; but DS of a zone that is delegated here stands in its parent (RFC 4035 s3.1.4.1)."""
+    zone = view.zone_of(qname)
+    if qtype == Rtype.DS and zone is not None and qname == zone.origin:
+        parent = view.zone_of(parent_of(qname))
+        if parent is not None and qname in parent.cuts:
+            return parent
+    return zone
 
 
 def _alias_in(reply: Reply, qtype: int) -> Name | None:

@@ -188,3 +188,16 @@ def test_no_two_answers_within_one_scope_differ(one: int, other: int, prefix: in
         and first[0] >> 32 - told.scope == second[0] >> 32 - told.scope
     ):
         assert told.reply == again.reply
+
+
+def test_ds_of_a_zone_of_ours_that_is_delegated_by_another_of_ours_stands_in_the_parent():
+    child = zone_of("@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns.other.\n", "sub.cdn.example.", routes=())
+    view = view_of(None, zone_of(), child)
+    found = ask("sub.cdn.example.", "DS", view=view).reply
+    assert (found.because, text_of(found.authority[0].name)) == (AnswerReason.NODATA, "cdn.example.")
+    assert ask("sub.cdn.example.", "SOA", view=view).reply.answer[0].name == child.origin
+    alone = view_of(None, child)
+    assert ask("sub.cdn.example.", "DS", view=alone).reply.authority[0].name == child.origin
+    other = zone_of("@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns.other.\n", "none.cdn.example.", routes=())
+    apart = view_of(None, zone_of(), other)  # nothing delegates it
+    assert ask("none.cdn.example.", "DS", view=apart).reply.authority[0].name == other.origin
