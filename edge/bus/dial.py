@@ -81,7 +81,10 @@ async def dial(address: BusAddress, url: str, *, name: str, on_error: OnError, o
     except BusLost:
         raise
     except Exception as error:  # whatever nats-py or a file does: it must not end our trying
-        raise BusLost(f"{url}: {reason_of(error)}") from error
+        why = reason_of(error)
+        if "uthorization" in why:
+            why += "; it does not know us by nats.token, nats.nkey or nats.credentials as they are set"
+        raise BusLost(f"{url}: {why}") from error
     finally:
         if client is not None and not is_connected:
             await let_go(client)

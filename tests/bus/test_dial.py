@@ -42,6 +42,11 @@ async def test_an_nkey_lets_us_in_and_another_does_not(tmp_path: Path):
         assert "uthorization" in await refused(server, token=None)
 
 
+async def test_who_is_not_known_is_told_which_settings_say_who_he_is(tmp_path: Path):
+    async with NatsServer(tmp_path) as server:
+        assert "nats.token" in await refused(server, token="another")
+
+
 async def test_a_credentials_file_lets_us_in(tmp_path: Path):
     login, creds = credentials_login(tmp_path)
     async with NatsServer(tmp_path, login=login) as server:
