@@ -29,7 +29,7 @@ from tools.pops import drain
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
-INTERVAL = 0.3
+INTERVAL = 0.8
 NOTICED_WITHIN = INTERVAL + 3.0
 """Seconds until nobody is led to an edge that was killed."""
 SITE = "www.cdn.test"
@@ -41,11 +41,12 @@ AMERICAN, MOVED = "198.19.1.0", "198.19.2.0"
 NETWORK = """
 [health]
 interval = "{interval:g}s"
-timeout = "300ms"
-down_after = 2
+timeout = "800ms"
+down_after = 3
 up_after = 1
 presence_life = "2s"
-slow_start = "5s"
+max_out = 1
+slow_start = "8s"
 drain_ramp = "0s"
 [load]
 start = 1.0
@@ -261,17 +262,19 @@ async def test_an_edge_that_is_killed_gets_no_clients_and_returns_slowly(net: Ne
 
     assert await seconds_until(nobody_is_led_there) < NOTICED_WITHIN
     assert (await net.pop("fra"))["health"] == "down"
-    await net.edges["fra"].start()
-
-    async def some_are_led_there() -> bool:
-        return 0.0 < await net.share(FRA) < 1.0
+    seen: list[float] = []
 
     async def all_are_led_there() -> bool:
-        return await net.share(FRA) == 1.0
+        seen.append(await net.share(FRA))
+        return seen[-1] == 1.0
 
-    await until(some_are_led_there)
-    assert 0.0 < (await net.pop("fra"))["share"] < 1.0
-    await until(all_are_led_there)
+    async with TaskOwner("start") as tasks:
+        starting = tasks.spawn(net.edges["fra"].start(), name="fra")
+        await until(all_are_led_there, within=20.0)
+        await starting
+    rising = [share for share in seen if 0.0 < share < 1.0]
+    assert rising, seen
+    assert rising[0] < 0.5
 
 
 async def test_a_database_is_replaced_under_load_and_no_answer_fails(net: Net):
@@ -301,7 +304,7 @@ async def test_a_database_is_replaced_under_load_and_no_answer_fails(net: Net):
         ends.set()
         await asyncio.gather(*asking)
     assert failed == []
-    assert answered > 50
+    assert answered > 10
 
 
 async def test_the_control_plane_is_killed_and_answers_go_on(net: Net):
