@@ -35,7 +35,7 @@ from edge.semantics.rules import CookieRule, SiteRules
 from edge.semantics.selectors import Group, invalidated_groups
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import only_for_origin
-from edge.settings.sites import SiteTable
+from edge.settings.sites import Homes, SiteTable
 from edge.store.memory import Held
 from edge.store.store import Store
 from edge.tasks import TaskOwner
@@ -101,6 +101,7 @@ class Node:
         self._invalidate_elsewhere = invalidate_elsewhere
         self._invalidate_groups = invalidate_groups
         self._purge = purge
+        self._homes = Homes(sites)
         self._leading = leading
         self._replying = Replying(name, max_ranges, store.memory.resize)
         self._fetching = Fetching(
@@ -119,6 +120,9 @@ class Node:
         self.sites = sites
         if is_another:
             self._fence.table.rekey()
+            if self._homes.moved(sites):
+                # What is stored was out of reach of purges by tag and site that came while its host was elsewhere.
+                self._fence.table.begin(self._fence.table.applied)
             for held in self._store.memory:
                 # A purge may name it by the keys that URLs have now: what was found clean before is not, for all we know.
                 held.clean = held.value.fence

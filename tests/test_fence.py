@@ -335,6 +335,20 @@ def test_a_table_without_a_log_never_doubts():
     assert fence.token(5) is None and fence.position(None) == 0
 
 
+async def test_a_host_that_was_another_sites_for_a_while_has_all_it_stored_validated(tmp_path: Path):
+    """Purges by tag and site that came meanwhile went by the other name."""
+    shop = SiteRules(name="shop", hostnames=(b"a.example",))
+    canary = SiteRules(name="canary", hostnames=(b"a.example",))
+    async with fenced(tmp_path, shop) as (bench, log):
+        await bench.stored(b"/a", (b"Cache-Tag", b"t"), body=b"old")
+        bench.node.apply(SiteTable((canary,)), (), 16)
+        log.order(Tag("canary", b"t"))
+        bench.node.apply(SiteTable((shop,)), (), 16)
+        bench.origin.says(fresh(b"new"))
+        assert (await bench.get(b"/a")).body == b"new"
+        assert b";hit;" in ((await bench.get(b"/a")).cache or b"")
+
+
 # --- groups that an origin invalidates (RFC 9875) ---
 
 
@@ -357,33 +371,3 @@ async def test_an_unsafe_request_invalidates_the_groups_that_its_answer_names(
         bench.origin.says(Said(status, ((b"Cache-Group-Invalidation", said),)))
         await bench.ask(method, b"/cart")
         assert bench.groups == [Group(HERE, group) for group in groups]
-
-
-# --- the sweep ---
-
-
-@pytest.mark.parametrize(
-    ("items", "soft", "expected"),
-    [
-        ((Host(b"a.example"),), False, None),
-        ((Host(b"a.example"),), True, 0),  # it may be served as stale
-        ((Host(b"b.example"),), False, 1),
-    ],
-)
-async def test_the_sweep_drops_what_is_gone_and_keeps_the_rest(
-    tmp_path: Path, items: tuple[Selector, ...], soft: bool, expected: int | None
-):
-    async with fenced(tmp_path) as (bench, log):
-        await bench.stored(b"/a")
-        log.order(*items, soft=soft)
-        (stored,) = bench.held(b"/a")
-        assert bench.fence.judged(stored, 0, bench.node.sites) == expected
-
-
-# --- PURGE on the public port ---
-
-
-async def test_the_method_purge_is_for_the_desk_where_there_is_one(tmp_path: Path):
-    async with node_bench(tmp_path) as bench:
-        bench.origin.says(Said(200, (), b"the origin's"))
-        assert (await bench.ask(b"PURGE", b"/a")).body == b"the origin's"

@@ -40,7 +40,7 @@ from edge.server.request_rate import RequestRate
 from edge.server.surveying import answer_of
 from edge.server.worker_admin import ask
 from edge.server.worker_log import PURGES, LogAccess
-from edge.settings.sites import purged_keys
+from edge.settings.sites import Homes, purged_keys
 from edge.tasks import TaskOwner
 
 OWN_SECONDS = 10.0
@@ -84,6 +84,7 @@ class Purging:
         )
         self._ticks = Ticks(self.bus, self.follower, node=settings.name, instance=self.instance, clock=clock)
         self._snapshots = SnapshotKeeper(self.follower.snapshot, folder, clock)
+        self._homes = Homes(settings.sites)
         self.acknowledged = Acknowledged()
         self.fleet = Fleet(self.bus, self._say, answer=self._answer, clock=clock, measures=measures)
         self.counter = PurgeCounter(self.bus, self.follower, self.fleet, ground)
@@ -170,6 +171,8 @@ class Purging:
     def rekey(self) -> None:
         """The sites' rules are others now."""
         self.table.rekey()
+        if self._homes.moved(self._ground.settings().sites):
+            self.table.begin(self.table.applied)
 
     # -- what is said --
 

@@ -75,6 +75,35 @@ class SiteTable:
 NO_SITES = SiteTable()
 
 
+class Homes:
+    """Which site each host has belonged to, over reloads: purges by tag and site go by the name that it had at the time."""
+
+    def __init__(self, sites: SiteTable) -> None:
+        self._sites = sites
+        self._names: dict[bytes, str] = {}
+        self.moved(sites)
+
+    def moved(self, sites: SiteTable) -> bool:
+        """Take new sites; True when a host belongs to another one than it last did, be it for the second time."""
+        before, self._sites = self._sites, sites
+        written = {host for rules in sites for host in (rules.hostnames or (b"*",))}
+        is_moved = False
+        for host in written | self._names.keys():
+            # A pattern stands for the names below it that no other entry has.
+            asked = b"\0." + host.removeprefix(b"*").removeprefix(b".") if host.startswith(b"*") else host
+            known = self._names.get(host) or _name_of(before, asked)
+            name = _name_of(sites, asked)
+            is_moved = is_moved or (known is not None and name is not None and known != name)
+            if name is not None:
+                self._names[host] = name
+        return is_moved
+
+
+def _name_of(sites: SiteTable, host: bytes) -> str | None:
+    rules = sites.find(host)
+    return None if rules is None else rules.name
+
+
 def purged_keys(uri: Uri, sites: SiteTable) -> tuple[bytes, ...]:
     """The primary keys that a purged URL has by the rules of its site, on both default ports; () where no site is."""
     rules = sites.find(uri.authority.host)

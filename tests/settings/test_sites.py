@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.semantics.rules import SiteRules
-from edge.settings.sites import NO_SITES, SiteTable
+from edge.settings.sites import NO_SITES, Homes, SiteTable
 
 TABLE = SiteTable(
     [
@@ -73,3 +73,30 @@ def test_a_table_is_what_its_sites_are():
     assert named.hostnames == (b"*.example.org",)
     assert TABLE.named("nobody") is None
     assert "narrow" in repr(TABLE)
+
+
+# --- which site a host has belonged to ---
+
+
+def of(**sites: tuple[bytes, ...]) -> SiteTable:
+    return SiteTable(SiteRules(name=name, hostnames=hosts) for name, hosts in sites.items())
+
+
+@pytest.mark.parametrize(
+    ("reloads", "moves"),
+    [
+        ([of(a=(b"h",)), of(a=(b"h",), b=(b"i",))], [False]),
+        ([of(a=(b"h",)), of(b=(b"h",)), of(a=(b"h",))], [True, True]),
+        ([of(a=(b"h",)), of(b=(b"i",)), of(b=(b"h",))], [False, True]),  # gone, and back elsewhere
+        ([of(a=(b"h",)), of(b=(b"i",)), of(a=(b"h",))], [False, False]),  # gone, and back
+        ([of(a=(b"*.x",)), of(a=(b"*.x",), b=(b"h.x",))], [True]),  # it was the wildcard's
+        ([of(a=(b"*.x",), b=(b"h.x",)), of(a=(b"*.x",))], [True]),
+        ([of(a=(b"*.x",)), of(b=(b"*.x",))], [True]),
+        ([of(a=()), of(a=(), b=(b"h",))], [True]),  # it was everybody's
+        ([of(a=()), of(b=())], [True]),
+        ([of(a=()), of(a=())], [False]),
+    ],
+)
+def test_a_host_that_belongs_to_another_site_is_noticed(reloads: list[SiteTable], moves: list[bool]):
+    homes = Homes(reloads[0])
+    assert [homes.moved(sites) for sites in reloads[1:]] == moves
