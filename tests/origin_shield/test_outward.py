@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from edge.semantics.key import primary_key
+from edge.semantics.message import Authority
 from edge.settings.load import load_node
-from origin_shield.outward import Shielded
+from origin_shield.outward import FEW, Shielded
+from origin_shield.ring import Ring, RingNode
 from tests.kit.answer import Answer
 from tests.kit.edge import Edge
 from tests.kit.origin import Canned, OriginConnection, OriginRequest, ScriptedOrigin
@@ -73,6 +77,32 @@ async def test_a_crowd_at_several_edges_is_one_request(origin: ScriptedOrigin, t
         gate.release()
         assert {answer.body for answer in await asyncio.gather(*asking)} == {b"body"}
         assert len(origin.requests) == 1
+
+
+async def test_a_shield_that_has_more_than_its_share_passes_keys_on(origin: ScriptedOrigin, tmp_path: Path):
+    async with tiered(tmp_path, origin.url, shields=2) as ((edge,), shields):
+        names = [str(shield.settings.tier.listen) for shield in shields]
+        ring = Ring(RingNode(name) for name in names)
+        rules = next(iter(edge.settings.sites))
+        authority = Authority(b"http", b"a.example", 80)
+        every = (f"/hot?{number}" for number in itertools.count())
+        own = (
+            path
+            for path in every
+            if ring.order(primary_key(authority, path.encode(), rules.key))[0].name == names[0]
+        )
+        gate = origin.hold("/hot")
+        first = [asking(edge, path) for path in itertools.islice(own, FEW + 1)]
+        await gate.wait_waiting(FEW + 1)
+        more = [asking(edge, path) for path in itertools.islice(own, 20)]
+        await gate.wait_waiting(FEW + 21)
+        gate.release()
+        assert {shield_of(answer) for answer in await asyncio.gather(*first)} == {"shield-0"}
+        assert {shield_of(answer) for answer in await asyncio.gather(*more)} == {"shield-1"}
+
+
+def asking(edge: Edge, path: str) -> asyncio.Future[Answer]:
+    return asyncio.ensure_future(edge.get(path, {"Host": "a.example"}))
 
 
 # --- a shield that is not there ---
