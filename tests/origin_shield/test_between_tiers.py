@@ -276,7 +276,7 @@ async def test_what_stands_in_for_an_error_at_the_shield_is_for_all_who_wait_at_
     origin: ScriptedOrigin, both: Both
 ):
     """Else each of them would ask the shield by itself, all through an outage."""
-    edge, shield = both
+    edge, _ = both
     fails = Canned(503, {}, b"down")
     origin.on("/a", [Canned(200, {"Cache-Control": "max-age=0, stale-if-error=60"}, b"old"), fails])
     await edge.get("/a", HOST)
