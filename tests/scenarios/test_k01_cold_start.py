@@ -26,6 +26,13 @@ async def readyz(world: World) -> tuple[int, dict[str, Any]]:
     return answer.status, json.loads(answer.body)
 
 
+async def says_it_is_ready(world: World) -> bool:
+    """To other nodes and DNS servers."""
+    (node,) = json.loads((await world.admin("/v1/nodes")).body)["nodes"]
+    ready: bool = node["ready"]
+    return ready
+
+
 async def is_cold_and_serving(world: World) -> bool:
     try:
         status, said = await readyz(world)
@@ -42,10 +49,12 @@ async def test_a_node_is_ready_once_it_is_filled_and_at_once_when_it_comes_back(
     async with asyncio.TaskGroup() as group:
         group.create_task(world.start())  # ends when it is ready
         await until(lambda: is_cold_and_serving(world), within=READY_WITHIN)
+        assert await says_it_is_ready(world) is False
         wanted = [Wanted("k01.example", f"/k01?{number}") for number in range(3)]
         filled = await fill(f"http://127.0.0.1:{world.port}", wanted, Budget(rate=1_000))
     assert filled.stored == 3
     assert (await readyz(world))[1]["warmth"]["warm"]
+    await until(lambda: says_it_is_ready(world))
     await world.sigterm()
     await world.start()
     try:
