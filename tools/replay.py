@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -159,19 +160,21 @@ def _origin_lines(counted: Counted | None) -> list[str]:
 
 
 def run_origin(log: Path, listen: str, cache_control: str, limit: int = MAX_LINES) -> int:
-    """Serve what the log asks for until interrupted; then say what was counted. Raises EdgeError."""
+    """Serve what the log asks for until SIGINT or SIGTERM; then say what was counted. Raises EdgeError."""
     host, port = place_of(listen)
     recorded = read(log, limit)
     origin = SizedOrigin(things_of(recorded.lines), checked(cache_control))
 
     async def serve() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
         async with origin.serving(host, port) as bound:
             print(f"listening on {host}:{bound}", file=sys.stderr, flush=True)
-            await asyncio.Event().wait()
+            await stopped.wait()
 
     try:
-        with suppress(KeyboardInterrupt):
-            asyncio.run(serve())
+        asyncio.run(serve())
     except OSError as error:
         raise EdgeError(f"the origin cannot listen at {listen}: {error}") from None
     for line in _origin_lines(origin.counted):

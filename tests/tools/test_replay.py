@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,21 @@ def test_a_replay_that_nobody_answers_has_failed(log: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "6 requests of 2 clients for 3 targets" in said
     assert "1 lines left out: not in the common form" in said
+
+
+@pytest.mark.slow
+def test_an_origin_by_itself_ends_in_good_order_and_says_what_it_counted(log: Path):
+    command = [sys.executable, "-m", "tools.perigee", "replay-origin", str(log), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as origin:
+        assert origin.stderr is not None
+        port = int(origin.stderr.readline().rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"GET /b?c HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            origin.send_signal(signal.SIGINT)
+            said, wrong = origin.communicate(timeout=20)
+    assert (origin.returncode, wrong) == (0, "")
+    assert "origin: 1 requests (0 answered 304), 5 body bytes, 1 targets" in said
 
 
 @pytest.mark.slow
