@@ -37,7 +37,7 @@ def test_clocks_of_two_nodes_that_differ_give_no_negative_times():
 @pytest.mark.parametrize("kind", ["pending", "away"])
 def test_who_has_not_is_named_with_where_he_is(kind: str):
     missing = Missing("n9", "sgp", 5, "00000000000000aa", 2.34567, contested=True)
-    said = receipt_said(receipt(5.5, **{kind: (missing,)}), 5.0)  # type: ignore[arg-type]  # one of the two
+    said = receipt_said(receipt(5.5, **{kind: (missing,)}), 5.0)
     assert said[kind] == [{"node": "n9", "region": "sgp", "applied": 5, "silent": 2.346, "contested": True}]
     assert said["done"] is (kind == "away")
 
