@@ -114,7 +114,7 @@ def _is_named(said: Mapping[str, Any], url: Url) -> bool:
     return "everything" in said or f"http://{host}{path}" in said.get("urls", ())
 
 
-PLAIN: Page = next(page for page in PAGES if page.site == "direct" and not page.language)
+PLAIN: Page = next(page for page in PAGES if page.site == "paper" and not page.language)
 CLOCK = SystemClock()
 
 

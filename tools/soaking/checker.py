@@ -5,14 +5,12 @@ now must see at least. Two claims:
 1. a node that a receipt names as having applied a purge never again answers with anything older than what the origin had
    when that purge was sent: not after a refill, a restart, a crash;
 2. no node does so later than `lease` seconds after the log took the purge, whether it was heard of or not.
-Where neither can be claimed (`unclaimed`: what edges fill through another tier, until requests between tiers carry what is
-needed), answers that are older are counted by themselves and prove nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tools.soaking.pages import Page
@@ -55,17 +53,13 @@ class Counts:
     failed: int = 0
     damaged: int = 0
     stale: int = 0
-    unclaimed: int = 0
-    """Older than acknowledged where nothing is claimed."""
     statuses: Counter[str] = field(default_factory=Counter)
 
 
 class Checker:
-    """See the module. lease: seconds. is_claimed: whether the claims are made for a page on a node."""
+    """See the module. lease: seconds."""
 
-    def __init__(
-        self, lease: float, is_claimed: Callable[[str, Page], bool] = lambda _node, _page: True
-    ) -> None:
+    def __init__(self, lease: float) -> None:
         self.counts = Counts()
         self.examples: list[Stale] = []
         self.damaged: list[str] = []
@@ -74,7 +68,6 @@ class Checker:
         """Purges that the log is known to have: id to sequence number."""
         self.taken = 0
         self._lease = lease
-        self._is_claimed = is_claimed
         self._at_node: dict[tuple[str, Page], int] = {}
         self._everywhere: dict[Page, int] = {}
         self._due: deque[tuple[float, Mapping[Page, int]]] = deque()
@@ -114,9 +107,6 @@ class Checker:
             if len(self.damaged) < MAX_EXAMPLES:
                 self.damaged.append(f"{asked.node} {asked.page}: {body[:60]!r}; {cache_status}")
         elif version < asked.least:
-            if not self._is_claimed(asked.node, asked.page):
-                self.counts.unclaimed += 1
-                return
             self.counts.stale += 1
             if len(self.examples) < MAX_EXAMPLES:
                 self.examples.append(Stale(asked, version, now, cache_status))

@@ -20,8 +20,8 @@ LANGUAGES = ("de", "fr")
 VARIED = "many"
 """The section whose pages have a variant for each language."""
 
-SITES = {"direct": "direct.example", "tiered": "tiered.example"}
-"""By name, the host. Edges fill `direct` from the origin and `tiered` from their parent, who fills both from the origin."""
+SITES = {"paper": "paper.example", "store": "store.example"}
+"""By name, the host."""
 
 SIZES = (200, 2_000, 20_000, 90_000)
 """Bytes of bodies, by a page's number: in a row of the disk's index and in a file of its own."""

@@ -202,7 +202,9 @@ class LogCluster:
 
 @dataclass(frozen=True, slots=True)
 class NodeSetting:
-    """What a node is told. fills: by site, the origin's port. log: its [nats] table. lease: purge.log_loss_after, seconds."""
+    """What a node is told. fills: by site, the origin's port. log: its [nats] table. tier: its [tier] table, "" = it stands
+    alone. lease: purge.log_loss_after, seconds.
+    """
 
     fills: dict[str, int]
     hosts: dict[str, str]
@@ -211,6 +213,7 @@ class NodeSetting:
     workers: int = 2
     lease: int = 15
     rate: int = 100_000
+    tier: str = ""
 
 
 _NODE = """\
@@ -234,6 +237,7 @@ connections_per_client = 20000
 keys = "{keys}"
 rate = {rate}
 {log}
+{tier}
 """
 
 _SITE = """
@@ -267,6 +271,7 @@ class Node(Member):
             keys=setting.keys,
             log=setting.log,
             rate=setting.rate,
+            tier=setting.tier,
         )
         sites = (
             _SITE.format(name=site, host=setting.hosts[site], origin=origin, lease=setting.lease)

@@ -32,7 +32,6 @@ def told(outcome: Outcome) -> str:
             f"  next purge taken after '{name}': {_times(found)}"
             for name, found in sorted(outcome.gaps.items())
         ),
-        f"through the parent, where nothing is claimed yet: {counts.unclaimed} older than acknowledged",
         f"damaged bodies: {counts.damaged}",
         *(f"  {each}" for each in outcome.checker.damaged),
         f"answers older than an acknowledged purge: {counts.stale}",

@@ -1,9 +1,7 @@
-"""One soak: two edges and their parent, three servers of the log, readers, purgers, faults; then the reckoning.
+"""One soak: two edges and their shield, three servers of the log, readers, purgers, faults; then the reckoning.
 
-Owns: `Soak`, `Outcome`, `in_log`. The edges fill the site `direct` from the origin, and `tiered` from the parent, which fills
-both from the origin and has clients of its own. Claims (tools.soaking.checker) are made for all but `tiered` on the edges:
-an edge that applied a purge may still be given the old copy by a parent that has not, for as long as requests between tiers
-do not carry what is needed. How often that happens is counted.
+Owns: `Soak`, `Outcome`, `in_log`. The edges ask the shield for what they do not have, and the origin where the shield is down;
+the shield has clients of its own. All that tools.soaking.checker claims is claimed of every node.
 """
 
 from __future__ import annotations
@@ -32,11 +30,12 @@ from tools.soaking.checker import Checker
 from tools.soaking.faults import WEIGHTS, Fault, Happened, Injector, plan
 from tools.soaking.origin import Origin
 from tools.soaking.pages import PAGES, SITES, Page
-from tools.soaking.processes import TOKEN, LogCluster, Node, NodeSetting
+from tools.soaking.processes import TOKEN, LogCluster, Node, NodeSetting, free_ports
 from tools.soaking.purgers import Purger, Purges, Scene
 from tools.soaking.readers import NoAnswer, Place, read_on, read_one
 
-PARENT = "parent"
+SHIELD = "shield"
+SECRET = "soak-on-loopback, a secret"
 EDGES = ("edge-1", "edge-2")
 STREAM = "PERIGEE"
 
@@ -88,7 +87,7 @@ class Soak:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.clock = SystemClock()
-        self.checker = Checker(plan.lease, lambda node, page: node == PARENT or page.site == "direct")
+        self.checker = Checker(plan.lease)
         self.purges = Purges()
         self.nodes: list[Node] = []
         self._folder = folder
@@ -121,16 +120,19 @@ class Soak:
         return random.Random(self._dice.random())
 
     async def _start_nodes(self, origin: Origin, cluster: LogCluster) -> None:
-        direct = NodeSetting(
+        alone = NodeSetting(
             fills=dict.fromkeys(SITES, origin.port),
             hosts=SITES,
             log=cluster.settings,
             keys=self._folder / "keys",
             lease=self.plan.lease,
         )
-        parent = Node(PARENT, self._folder / PARENT, replace(direct, workers=1))
-        tiered = replace(direct, fills={"direct": origin.port, "tiered": parent.place.port})
-        self.nodes += [parent, *(Node(name, self._folder / name, tiered) for name in EDGES)]
+        (port,) = free_ports(1)
+        known = f'[tier]\nsecrets = ["{SECRET}"]\n'
+        shield = replace(alone, tier=f'{known}listen = "127.0.0.1:{port}"\n')
+        behind = replace(alone, tier=f'{known}shields = ["127.0.0.1:{port}"]\n')
+        self.nodes.append(Node(SHIELD, self._folder / SHIELD, shield))
+        self.nodes += [Node(name, self._folder / name, behind) for name in EDGES]
         for node in self.nodes:
             node.launch()
         await asyncio.gather(*[node.wait_ready() for node in self.nodes])

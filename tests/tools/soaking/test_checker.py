@@ -5,8 +5,7 @@ from __future__ import annotations
 from tools.soaking.checker import Checker
 from tools.soaking.pages import Page
 
-A, B = Page("direct", "news", 1), Page("direct", "news", 2)
-TIERED = Page("tiered", "news", 1)
+A, B = Page("paper", "news", 1), Page("paper", "news", 2)
 LEASE = 15.0
 
 
@@ -56,13 +55,6 @@ def test_an_older_acknowledgement_that_comes_later_takes_nothing_back() -> None:
     assert stale(checker, "n1", A, 6, asked=0.0) == 1
 
 
-def test_where_nothing_is_claimed_it_is_only_counted() -> None:
-    checker = Checker(LEASE, lambda node, page: page.site == "direct")
-    checker.applied(["n1"], {TIERED: 5})
-    assert stale(checker, "n1", TIERED, 4, asked=0.0) == 0
-    assert checker.counts.unclaimed == 1
-
-
 def test_a_damaged_body_is_counted_whatever_was_purged() -> None:
     checker = Checker(LEASE)
     stale(checker, "n1", A, None, asked=0.0)
@@ -74,7 +66,7 @@ def test_examples_say_what_happened() -> None:
     checker.applied(["n1"], {A: 5})
     checker.answered(checker.asking("n1", A, 3.0), 4, 4.0, "edge-1;hit")
     assert str(checker.examples[0]) == (
-        "n1 http://direct.example/news/1  asked at 3.000 has v4, v5 was due; edge-1;hit"
+        "n1 http://paper.example/news/1  asked at 3.000 has v4, v5 was due; edge-1;hit"
     )
 
 

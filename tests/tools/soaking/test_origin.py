@@ -8,8 +8,8 @@ from tests.kit.toy_cache import AlwaysLate, NeverLate
 from tools.soaking.origin import Origin
 from tools.soaking.pages import Page, content
 
-PAGE = Page("direct", "news", 1)
-GERMAN = Page("direct", "many", 1, "de")
+PAGE = Page("paper", "news", 1)
+GERMAN = Page("paper", "many", 1, "de")
 
 
 async def asked(origin: Origin, page: Page, *lines: str) -> bytes:
@@ -52,4 +52,4 @@ async def test_variants_are_told_by_language_and_what_is_known_is_304() -> None:
 
 async def test_what_it_does_not_have_is_404() -> None:
     async with Origin(NeverLate()) as origin:
-        assert (await asked(origin, Page("direct", "none", 1))).startswith(b"HTTP/1.1 404")
+        assert (await asked(origin, Page("paper", "none", 1))).startswith(b"HTTP/1.1 404")

@@ -8,11 +8,11 @@ import pytest
 
 from tools.soaking.pages import PAGES, Kind, Page, choose, content, of_kind, version_of
 
-NEWS = Page("direct", "news", 1)
-GERMAN = Page("direct", "many", 1, "de")
+NEWS = Page("paper", "news", 1)
+GERMAN = Page("paper", "many", 1, "de")
 
 
-@pytest.mark.parametrize("page", [NEWS, GERMAN, Page("tiered", "docs", 3)])
+@pytest.mark.parametrize("page", [NEWS, GERMAN, Page("store", "docs", 3)])
 def test_a_body_tells_its_version(page: Page) -> None:
     for version in (1, 9, 10, 123_456):
         assert version_of(page, content(page, version)) == version
@@ -37,22 +37,22 @@ def test_a_body_that_the_origin_never_sent_has_no_version(what: str, body: bytes
     ("kind", "page", "named"),
     [
         (Kind.URL, NEWS, {NEWS}),
-        (Kind.URL, GERMAN, {GERMAN, Page("direct", "many", 1, "fr")}),
+        (Kind.URL, GERMAN, {GERMAN, Page("paper", "many", 1, "fr")}),
         (Kind.VARIANT, GERMAN, {GERMAN}),
         (Kind.TAG, NEWS, {NEWS}),
         (
             Kind.TAG,
-            Page("direct", "news", 0),
-            {page for page in PAGES if (page.site, page.section) == ("direct", "news")},
+            Page("paper", "news", 0),
+            {page for page in PAGES if (page.site, page.section) == ("paper", "news")},
         ),
         (
             Kind.TAG,
-            Page("direct", "news", 2),
-            {page for page in PAGES if page.site == "direct" and page.number % 2 == 0},
+            Page("paper", "news", 2),
+            {page for page in PAGES if page.site == "paper" and page.number % 2 == 0},
         ),
-        (Kind.PREFIX, NEWS, {page for page in PAGES if (page.site, page.section) == ("direct", "news")}),
-        (Kind.HOST, NEWS, {page for page in PAGES if page.site == "direct"}),
-        (Kind.SITE, NEWS, {page for page in PAGES if page.site == "direct"}),
+        (Kind.PREFIX, NEWS, {page for page in PAGES if (page.site, page.section) == ("paper", "news")}),
+        (Kind.HOST, NEWS, {page for page in PAGES if page.site == "paper"}),
+        (Kind.SITE, NEWS, {page for page in PAGES if page.site == "paper"}),
         (Kind.EVERYTHING, NEWS, set(PAGES)),
     ],
 )

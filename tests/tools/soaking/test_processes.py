@@ -10,7 +10,7 @@ from edge.settings.load import load_node
 from tests.kit.process import children
 from tools.soaking.processes import LogCluster, Member, Node, NodeSetting, NotUp, free_ports
 
-HOSTS = {"direct": "direct.example", "tiered": "tiered.example"}
+HOSTS = {"paper": "paper.example", "store": "store.example"}
 
 
 class Sleeper(Member):
@@ -29,7 +29,7 @@ def state_of(pid: int) -> str:
 
 
 def setting(log: str = "", keys: Path = Path("keys")) -> NodeSetting:
-    return NodeSetting(fills={"direct": 1000, "tiered": 2000}, hosts=HOSTS, log=log, keys=keys)
+    return NodeSetting(fills={"paper": 1000, "store": 2000}, hosts=HOSTS, log=log, keys=keys)
 
 
 async def test_what_was_started_is_frozen_thawed_and_ended_with_its_children(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_a_node_is_told_is_a_node_file(tmp_path: Path) -> None:
     node = Node("edge-1", tmp_path / "edge-1", setting(log.settings, tmp_path / "keys"))
     settings = load_node(tmp_path / "edge-1" / "node.toml")
     assert (settings.name, settings.workers, len(settings.nats.url)) == ("edge-1", 2, 3)
-    assert sorted(site.name for site in settings.sites.sites) == ["direct", "tiered"]
+    assert sorted(site.name for site in settings.sites.sites) == ["paper", "store"]
     assert not node.is_running and node.command()[-1].endswith("node.toml")
 
 

@@ -11,7 +11,7 @@ from tools.soaking.purgers import Purges
 from tools.soaking.report import told
 from tools.soaking.soak import Outcome, Plan
 
-PAGE = Page("direct", "news", 1)
+PAGE = Page("paper", "news", 1)
 
 
 def outcome() -> Outcome:
@@ -36,7 +36,7 @@ def test_what_held_is_told_with_its_numbers() -> None:
 def test_each_way_not_to_hold_is_told() -> None:
     stale = outcome()
     stale.checker.answered(stale.checker.asking("edge-1", PAGE, 3.0), 1, 3.0, "edge-1;hit")
-    assert "edge-1 http://direct.example/news/1" in told(stale)
+    assert "edge-1 http://paper.example/news/1" in told(stale)
     damaged = outcome()
     damaged.checker.answered(damaged.checker.asking("edge-1", PAGE, 3.0), None, 3.0)
     nothing = replace(outcome(), checker=Checker(15.0))
