@@ -66,7 +66,7 @@ def test_the_built_in_one_counts_what_it_got(origin: int):
         measured = Builtin().run(workload, origin, 0.2, "x")
         assert measured.requests > 0
         assert measured.bytes > 1024 * measured.requests
-        assert measured.seconds >= 0.2
+        assert measured.seconds > 0.19  # a loop may ring a timer a hair early
 
 
 @pytest.mark.slow
