@@ -15,8 +15,8 @@ import re
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -25,10 +25,11 @@ from edge.geo.dns.cookies import SECRET_BYTES
 from edge.measures import Measures
 from edge.server import sockets
 from edge.server.admin import Admin, State
+from edge.server.crew import Crew, handled
 from edge.server.dns_command import Content, DnsCommand, keep_content
-from edge.server.keeper import Keeper, Outcome
+from edge.server.keeper import Keeper
 from edge.server.machine import cores, raise_file_limit
-from edge.server.orders import Order, Reload, Reopen, Show, Start
+from edge.server.orders import Reload, Reopen, Show, Start
 from edge.server.pops_api import pops_routes
 from edge.server.run_dir import admin_socket_of, claim, contents_of
 from edge.server.totals import Totals
@@ -40,9 +41,6 @@ from edge.settings.reload import Stamps, stamps
 from edge.tasks import TaskOwner
 
 PROGRAM = "edge.server.dns_worker_main"
-
-END_SECONDS = 5.0
-"""How long a worker may take to end."""
 
 LOOK_SECONDS = 1.0
 """How often the network file is looked at."""
@@ -68,8 +66,8 @@ class DnsSupervisor:
         self._measures = Measures()
         self._totals = Totals()
         self._secret = secrets.token_bytes(SECRET_BYTES).hex()
-        self._keepers: list[Keeper] = []
         self._stopped = asyncio.Event()
+        self._crew = Crew((), self._stopped)
         self._hung_up = asyncio.Event()
         self._complaint: str | None = None
         self._file = Path(command.config)
@@ -101,16 +99,17 @@ class DnsSupervisor:
                 self._totals,
                 routes=pops_routes(self._watching),
             )
-            with self._signals():
+            with handled(self._signals()):
                 try:
                     where = await self._open(network, admin)
                     await self._watching.start(tasks)
-                    lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
-                    tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
+                    self._crew.start(tasks)
+                    tasks.spawn(Watchdog(self._crew.keepers, admin.answering).run(), name="watchdog")
                     try:
-                        return await self._live(tasks, lives, where)
+                        await self._crew.live(tasks, partial(self._served, tasks, where))
                     finally:
-                        await self._kill(lives)
+                        await self._crew.kill()
+                    return self._crew.code
                 finally:
                     await admin.aclose()
                     await self._watching.aclose()
@@ -122,7 +121,7 @@ class DnsSupervisor:
             folder=folder,
             clock=self._clock,
             measures=self._measures,
-            show=lambda state: self._tell(Show(state)),
+            show=lambda state: self._crew.tell(Show(state)),
         )
 
     async def _open(self, network: Network, admin: Admin) -> str:
@@ -143,7 +142,8 @@ class DnsSupervisor:
             for group in groups:
                 sockets.close(group)
             raise
-        self._keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
+        keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
+        self._crew = Crew(keepers, self._stopped)
         places = ", ".join(
             str(sockets.listening_at(sock)) for sock in groups[0] if sock.type is socket.SOCK_DGRAM
         )
@@ -164,32 +164,17 @@ class DnsSupervisor:
             greeting=lambda: None if self._watching.shown is None else Show(self._watching.shown),
         )
 
-    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
-        stop = tasks.spawn(self._stopped.wait(), name="stop")
-        serving = tasks.spawn(self._all_serve(), name="start")
-        await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.done() and serving.done():
-            self._announce(where)
-            tasks.spawn(self._reload_for_ever(), name="reload")
-            await asyncio.wait((stop, *lives), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.done():
-            ends = [life.result() for life in lives if life.done()]
-            raise EdgeError(next(end.why for end in ends if end.why is not None))
-        await self._kill(lives)
-        return 0 if all(life.exception() is None and life.result().clean for life in lives) else 1
+    def _served(self, tasks: TaskOwner, where: str) -> None:
+        self._announce(where)
+        tasks.spawn(self._reload_for_ever(), name="reload")
 
-    async def _all_serve(self) -> None:
-        for keeper in self._keepers:
-            await keeper.served.wait()
-
-    async def _kill(self, lives: list[asyncio.Task[Outcome]]) -> None:
-        """End them: by asking, and if that does not help, by force."""
-        for keeper in self._keepers:
-            keeper.end()
-        await asyncio.wait(lives, timeout=END_SECONDS)
-        for keeper in self._keepers:
-            keeper.kill()
-        await asyncio.wait(lives)
+    def _signals(self) -> dict[signal.Signals, Callable[[], None]]:
+        return {
+            signal.SIGTERM: self._stopped.set,
+            signal.SIGINT: self._stopped.set,
+            signal.SIGHUP: self._hang_up,
+            signal.SIGUSR1: lambda: self._crew.tell(Reopen()),
+        }
 
     async def _reload_for_ever(self) -> None:
         fresh: Stamps | None = None
@@ -229,37 +214,16 @@ class DnsSupervisor:
         later = [f"dns.{name}" for name in later] + ["nats"] * (network.nats != self._began.nats)
         if later:
             _log.warning("some settings count from the next start", extra={"settings": ", ".join(later)})
-        self._tell(Reload())
+        self._crew.tell(Reload())
         self._watching.apply(network)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        handlers: dict[signal.Signals, Callable[[], None]] = {
-            signal.SIGTERM: self._stopped.set,
-            signal.SIGINT: self._stopped.set,
-            signal.SIGHUP: self._hang_up,
-            signal.SIGUSR1: lambda: self._tell(Reopen()),
-        }
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-        try:
-            yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
 
     def _hang_up(self) -> None:
         self._hung_up.set()
-        self._tell(Reopen())
-
-    def _tell(self, order: Order) -> None:
-        for keeper in self._keepers:
-            keeper.send(order)
+        self._crew.tell(Reopen())
 
     def _state(self) -> State:
         return State(
-            workers=[keeper.seen() for keeper in self._keepers],
+            workers=self._crew.seen(),
             draining=self._stopped.is_set(),
             complaint=self._complaint,
             loaded=float(self._measures.settings_loaded.value),

@@ -15,8 +15,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from edge.clock import SystemClock
@@ -26,9 +27,10 @@ from edge.semantics.redirect_rules import Redirect
 from edge.server import sockets
 from edge.server.admin import Admin, State, perigee_version
 from edge.server.command_line import CommandLine, Loaded, write_contents
-from edge.server.keeper import Keeper, Outcome
+from edge.server.crew import Crew, handled
+from edge.server.keeper import Keeper
 from edge.server.machine import cores, raise_file_limit
-from edge.server.orders import Applied, Order, Reload, Reopen, Show, Start
+from edge.server.orders import Applied, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
@@ -44,9 +46,6 @@ from edge.tasks import TaskOwner
 
 GRACE_SECONDS = 1.0
 """What a worker may take beyond the drain to say that it drained."""
-
-END_SECONDS = 5.0
-"""What it may take to end, writing what waits to be written."""
 
 _log = logging.getLogger("perigee.supervisor")
 
@@ -71,9 +70,9 @@ class Supervisor:
         self._clock = SystemClock()
         self._measures = Measures()
         self._totals = Totals()
-        self._keepers: list[Keeper] = []
         self._stops = 0
         self._stopped = asyncio.Event()
+        self._crew = Crew((), self._stopped)
         self._at_once = asyncio.Event()
         self._reloader = Reloader(
             loaded.settings, self._load, self._apply, clock=self._clock, measures=self._measures
@@ -98,15 +97,14 @@ class Supervisor:
         """
         raise_file_limit()
         async with claim(self.settings.data_dir) as run_dir, TaskOwner("supervisor") as tasks:
-            with self._signals():
+            with handled(self._signals()):
                 for_admin, where = await self._open(run_dir)
                 try:
                     async with self._purges(run_dir), self._watches():
                         return await self._serve(run_dir, tasks, for_admin, where)
                 finally:
                     sockets.close(for_admin)
-                    for keeper in self._keepers:
-                        keeper.end()
+                    self._crew.end()
 
     async def _serve(
         self, run_dir: Path, tasks: TaskOwner, for_admin: list[socket.socket], where: str
@@ -121,13 +119,14 @@ class Supervisor:
         try:
             if for_admin:
                 await admin.start(for_admin)
-            lives = [tasks.spawn(each.run(), name=f"worker-{each.index}") for each in self._keepers]
-            tasks.spawn(Watchdog(self._keepers, admin.answering).run(), name="watchdog")
+            self._crew.start(tasks)
+            tasks.spawn(Watchdog(self._crew.keepers, admin.answering).run(), name="watchdog")
             tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:
-                return await self._live(tasks, lives, where)
+                await self._crew.live(tasks, partial(self._served, tasks, where))
+                return await self._end()
             finally:
-                await self._kill(lives)
+                await self._crew.kill()
         finally:
             await admin.aclose()
 
@@ -162,7 +161,7 @@ class Supervisor:
             folder=self.settings.data_dir,
             clock=self._clock,
             measures=Measures(),
-            show=lambda state: self._tell(Show(state)),
+            show=lambda state: self._crew.tell(Show(state)),
         )
         async with TaskOwner("watching") as tasks:
             try:
@@ -195,7 +194,8 @@ class Supervisor:
                 sockets.close(group)
             raise
         self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0][:clients])
-        self._keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
+        keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
+        self._crew = Crew(keepers, self._stopped)
         places = ", ".join(f"http://{address}" for address in self._addresses)
         admin_at = f"http://{sockets.listening_at(for_admin[0])}" if for_admin else "off"
         workers = "1 worker" if count == 1 else f"{count} workers"
@@ -236,69 +236,34 @@ class Supervisor:
         if self._purging is not None:
             self._purging.worker_applied(index, applied)
 
-    async def _live(self, tasks: TaskOwner, lives: list[asyncio.Task[Outcome]], where: str) -> int:
-        stop = tasks.spawn(self._stopped.wait(), name="stop")
-        serving = tasks.spawn(self._all_serve(), name="start")
-        await asyncio.wait((serving, stop, *lives), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.done() and serving.done():
-            self._announce(where)
-            tasks.spawn(self._reloader.run(hangup=False), name="reload")
-            await asyncio.wait((stop, *lives), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.done():
-            ends = [life.result() for life in lives if life.done()]
-            raise EdgeError(next(end.why for end in ends if end.why is not None))
-        return await self._end(lives)
+    def _served(self, tasks: TaskOwner, where: str) -> None:
+        self._announce(where)
+        tasks.spawn(self._reloader.run(hangup=False), name="reload")
 
-    async def _all_serve(self) -> None:
-        for keeper in self._keepers:
-            await keeper.served.wait()
-
-    async def _end(self, lives: list[asyncio.Task[Outcome]]) -> int:
+    async def _end(self) -> int:
         """Drain all, then end all: one may need another for what it has under way. Sooner if asked again."""
         drain = self.settings.drain
         _log.info("draining", extra={"seconds": drain})
-        for keeper in self._keepers:
+        for keeper in self._crew.keepers:
             keeper.stop(drain)
         async with asyncio.TaskGroup() as group:
             sooner = group.create_task(self._at_once.wait())
-            drained = group.create_task(self._all_drained())
+            drained = group.create_task(self._crew.all_drained())
             await asyncio.wait(
                 (sooner, drained), timeout=drain + GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             sooner.cancel()
             drained.cancel()
-        await self._kill(lives)
-        return 0 if all(life.exception() is None and life.result().clean for life in lives) else 1
+        await self._crew.kill()
+        return self._crew.code
 
-    async def _all_drained(self) -> None:
-        for keeper in self._keepers:
-            await keeper.drained.wait()
-
-    async def _kill(self, lives: list[asyncio.Task[Outcome]]) -> None:
-        """End what is left: by asking, and if that does not help, by force."""
-        for keeper in self._keepers:
-            keeper.end()
-        await asyncio.wait(lives, timeout=END_SECONDS)
-        for keeper in self._keepers:
-            keeper.kill()
-        await asyncio.wait(lives)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        handlers: dict[signal.Signals, Callable[[], None]] = {
+    def _signals(self) -> dict[signal.Signals, Callable[[], None]]:
+        return {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
             signal.SIGHUP: self._hang_up,
-            signal.SIGUSR1: lambda: self._tell(Reopen()),
+            signal.SIGUSR1: lambda: self._crew.tell(Reopen()),
         }
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-        try:
-            yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
         if self._stopped.is_set():
@@ -312,7 +277,7 @@ class Supervisor:
 
     def _hang_up(self) -> None:
         self._reloader.request()
-        self._tell(Reopen())
+        self._crew.tell(Reopen())
 
     def _load(self) -> NodeSettings:
         """Read the files, and keep what stood in them for the workers. In a thread.
@@ -332,17 +297,13 @@ class Supervisor:
         logging.getLogger().setLevel(settings.log.level.value.upper())
         if self._purging is not None:
             self._purging.rekey()
-        self._tell(Reload())
+        self._crew.tell(Reload())
         if self._watching is not None and settings.network is not None:
             self._watching.apply(settings.network)
 
-    def _tell(self, order: Order) -> None:
-        for keeper in self._keepers:
-            keeper.send(order)
-
     def _state(self) -> State:
         return State(
-            workers=[keeper.seen() for keeper in self._keepers],
+            workers=self._crew.seen(),
             draining=self._stopped.is_set(),
             complaint=self._reloader.complaint(),
             loaded=float(self._measures.settings_loaded.value),
@@ -352,7 +313,7 @@ class Supervisor:
         )
 
     def _serving(self) -> Serving:
-        seen = [keeper.seen() for keeper in self._keepers]
+        seen = self._crew.seen()
         indices = tuple(each.index for each in seen if each.served)
         ready = bool(seen) and len(indices) == len(seen) and not self._stopped.is_set()
         ready = ready and not self._warmth.is_waited_for
