@@ -25,7 +25,7 @@ from edge.clock import Clock
 from edge.measures import Measures
 from edge.purge.declined import Declined, Reason, declined, refused
 from edge.purge.desk_measures import DeskMeasures
-from edge.purge.desk_recent import Kept, Recent
+from edge.purge.desk_recent import Kept, Ordered, Recent
 from edge.purge.log import Appended, LogUnavailable, Past
 from edge.purge.rate import ALL_SITES, Buckets, whole_seconds
 from edge.purge.requests import Asking, PurgeRequest, wanted_of
@@ -102,18 +102,6 @@ class Caller:
         """The only site that he may touch; None = he may touch several."""
         sites = None if self.key is None else self.key.scope.sites
         return next(iter(sites)) if sites is not None and len(sites) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """A purge that the log has. at: unix seconds. items: how many things. repeated: it was ordered before."""
-
-    id: str
-    seq: int
-    history: str
-    at: float
-    items: int
-    repeated: bool = False
 
 
 class PurgeDesk:

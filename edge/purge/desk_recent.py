@@ -22,6 +22,18 @@ ITEM_BYTES = 250
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """A purge that the log has. at: unix seconds. items: how many things. repeated: it was ordered before."""
+
+    id: str
+    seq: int
+    history: str
+    at: float
+    items: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """An order and where it stands. seq: in the history of the log that it was read from."""
 

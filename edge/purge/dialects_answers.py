@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import assert_never
 
 from edge.purge.declined import Declined
-from edge.purge.desk import Ordered
+from edge.purge.desk_recent import Ordered
 from edge.purge.dialects_routes import Purge, Shape
 from edge.semantics.message import Line
 from edge.semantics.purge_order import PurgeOrder, encode

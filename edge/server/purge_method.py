@@ -17,7 +17,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, we
 from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply, Verdict
 from edge.measures import Measures
-from edge.purge.dialects_answers import Answer
+from edge.purge.declined import Reason, declined
+from edge.purge.dialects_answers import Answer, problem
 from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.reasons import Because
 from edge.wire.framing import NO_BODY
@@ -27,6 +28,12 @@ PATIENCE_SECONDS = 15.0
 MAX_UNDER_WAY = 64
 """PURGE requests of one worker at a time; then 503."""
 MAX_BYTES = 1024 * 1024
+
+RETRY_SECONDS = 5
+_BUSY = declined(Reason.TOO_BUSY, "too many purges at once", retry_after=RETRY_SECONDS)
+_NO_DESK = declined(
+    Reason.LOG_UNAVAILABLE, "the purge desk of this node does not answer", retry_after=RETRY_SECONDS
+)
 
 Take = Callable[[RequestHead, str], Awaitable[Answer]]
 """(head as the client sent it, IP address of the client) -> what he is answered."""
@@ -49,7 +56,7 @@ class PurgeMethod:
             raise ClientFault("a PURGE has no body", status=400)
         if self._under_way >= MAX_UNDER_WAY:
             self._full.value += 1
-            return _reply(_unavailable("too many purges at once"), site)
+            return _reply(problem(_BUSY), site)
         self._under_way += 1
         try:
             return _reply(await self._ask(head, self._client_of(exchange)), site)
@@ -70,7 +77,7 @@ class PurgeMethod:
                 said["body"].encode("latin-1"),
             )
         except (ClientError, TimeoutError, OSError, ValueError, KeyError):
-            return _unavailable("the purge desk of this node does not answer")
+            return problem(_NO_DESK)
 
 
 def purge_method_app(take: Take) -> web.Application:
@@ -95,16 +102,6 @@ def purge_method_app(take: Take) -> web.Application:
 def _reply(answer: Answer, site: str) -> Reply:
     verdict = Verdict(site, "-", Because.METHOD_NOT_CACHED)
     return Reply(answer.status, b"", Fields(answer.fields), answer.body, len(answer.body), verdict)
-
-
-def _unavailable(why: str) -> Answer:
-    said = json.dumps({"title": "Service Unavailable", "status": 503, "reason": "unavailable", "detail": why})
-    fields = (
-        (b"Content-Type", b"application/problem+json"),
-        (b"Retry-After", b"5"),
-        (b"Cache-Control", b"no-store"),
-    )
-    return Answer(503, fields, said.encode())
 
 
 def _written(head: RequestHead, peer: str) -> bytes:

@@ -17,7 +17,8 @@ from typing import Any
 
 from edge.measures import Measures
 from edge.purge.declined import Declined
-from edge.purge.desk import Caller, Ordered, PurgeDesk
+from edge.purge.desk import Caller, PurgeDesk
+from edge.purge.desk_recent import Ordered
 from edge.purge.dialects import read
 from edge.purge.dialects_routes import Purge, Shape, route
 from edge.purge.log import Appended, LogUnavailable, Past

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from edge.purge.declined import Reason, declined, refused
-from edge.purge.desk import Ordered
+from edge.purge.desk_recent import Ordered
 from edge.purge.dialects_answers import SIGNATURE_NEEDED, accepted, order_said, problem, told
 from edge.purge.dialects_routes import Purge, Shape
 from edge.purge.signing.faults import Refused, SignatureFault
