@@ -41,14 +41,8 @@ AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
 FOR_NODE = b"Perigee-For-Node"
 """Between workers: it was another node that asked."""
-_OURS = (
-    AUTHORITY.lower(),
-    HOPS.lower(),
-    NEED.lower(),
-    PASSPORT.lower(),
-    FOR_NODE.lower(),
-    BACKGROUND.lower(),
-)
+_AUTHORITY, _HOPS, _NEED, _BACKGROUND = (name.lower() for name in (AUTHORITY, HOPS, NEED, BACKGROUND))
+_OURS = (_AUTHORITY, _HOPS, _NEED, _BACKGROUND, PASSPORT.lower(), FOR_NODE.lower())
 _PARTS = CONDITIONALS | {b"range"}
 GET, HEAD = b"GET", b"HEAD"
 
@@ -136,16 +130,16 @@ class Tiers:
 
     def need(self, exchange: Exchange) -> bytes | None:
         """What the tier that asks needs, as it said it; None for a client, and where there is no purge log."""
-        return exchange.request.head.fields.get(_OURS[2]) if exchange.tier else None
+        return exchange.request.head.fields.get(_NEED) if exchange.tier else None
 
     def is_background(self, exchange: Exchange) -> bool:
         """Whether the tier that asks says that no client waits for the answer."""
-        return exchange.tier and _OURS[5] in exchange.request.head.fields
+        return exchange.tier and _BACKGROUND in exchange.request.head.fields
 
     def _hops(self, exchange: Exchange) -> tuple[str, ...]:
         fields = exchange.request.head.fields
         if exchange.tier:
-            said = fields.get(_OURS[1]) or b"unknown"
+            said = fields.get(_HOPS) or b"unknown"
             return tuple(part.strip() for part in said.decode("latin-1").split(","))
         return verified_hops(exchange.peer, fields, self.trusted)
 
@@ -311,7 +305,7 @@ def _validating(head: RequestHead, validating: tuple[StoredResponse, ...]) -> Fi
 
 
 def _authority(fields: Fields) -> Authority:
-    said = (fields.get(_OURS[0]) or b"").split(b" ")
+    said = (fields.get(_AUTHORITY) or b"").split(b" ")
     if len(said) != 3 or not said[2].isdigit():
         raise ClientFault("a tier's request without its authority")
     return Authority(said[0], said[1], int(said[2]))

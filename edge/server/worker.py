@@ -315,9 +315,8 @@ class Worker:
             if step is not None:
                 log.warning("the wall clock was stepped by %.1f s; ages follow slowly", step)
             await self.store.tend()
-            # Nothing is used for longer than a site's max_life without being validated, which gives it a new fence.
-            longest = max((rules.freshness.max_life for rules in self.settings.sites), default=0.0)
-            self.table.retire(self.clock.now() - longest - HOUR)
+            # Nothing is used for longer than that without being validated, which gives it a new fence.
+            self.table.retire(self.clock.now() - self.settings.sites.longest_life - HOUR)
 
     def readiness(self) -> tuple[bool, dict[str, object]]:
         """Whether requests should be sent here, and why not.

@@ -17,12 +17,14 @@ from edge.semantics.selectors import Uri
 class SiteTable:
     """All sites of a node; immutable. A host name stands in at most one site (edge.settings.load sees to that)."""
 
-    __slots__ = ("_every", "_exact", "_wild", "sites")
+    __slots__ = ("_every", "_exact", "_wild", "longest_life", "sites")
 
     sites: tuple[SiteRules, ...]
 
     def __init__(self, sites: Iterable[SiteRules] = ()) -> None:
         self.sites = tuple(sites)
+        self.longest_life = max((rules.freshness.max_life for rules in self.sites), default=0.0)
+        """Seconds for which anything stored is used without being validated, at most."""
         exact: dict[bytes, SiteRules] = {}
         wild: dict[bytes, SiteRules] = {}
         every: SiteRules | None = None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.semantics.rules import SiteRules
+from edge.semantics.rules import FreshnessRules, SiteRules
 from edge.settings.sites import NO_SITES, Homes, SiteTable
 
 TABLE = SiteTable(
@@ -73,6 +73,15 @@ def test_a_table_is_what_its_sites_are():
     assert named.hostnames == (b"*.example.org",)
     assert TABLE.named("nobody") is None
     assert "narrow" in repr(TABLE)
+
+
+def test_the_longest_life_is_that_of_the_most_patient_site():
+    lives = [
+        SiteRules(name=f"s{life:g}", hostnames=(b"h%d" % life,), freshness=FreshnessRules(max_life=life))
+        for life in (7.0, 9.0, 8.0)
+    ]
+    assert SiteTable(lives).longest_life == 9.0
+    assert NO_SITES.longest_life == 0.0
 
 
 # --- which site a host has belonged to ---
