@@ -14,12 +14,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from math import ceil, log
-from typing import Final
+from math import ceil
 
+from edge.semantics.rendezvous import liking
 from edge.semantics.rules import ShieldFallback
-
-_SPAN: Final = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class RingNode:
 def score(key: bytes, name: bytes, weight: float) -> float:
     """How much a name wants a key; who wants it most has it. weight: more than 0."""
     digest = blake2b(len(name).to_bytes(4) + name + key, digest_size=8).digest()
-    return -weight / log((int.from_bytes(digest) + 0.5) / _SPAN)
+    return liking(int.from_bytes(digest), weight)
 
 
 class Ring:

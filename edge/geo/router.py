@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
-from math import log
 
 from edge.geo.atlas import Atlas
 from edge.geo.health import edges_of
@@ -26,6 +25,7 @@ from edge.geo.placement import PlacementReason, Subject, place
 from edge.geo.view_message import NetworkState
 from edge.geo.whereabouts import SLOTS
 from edge.semantics.redirect_rules import RedirectRules, filled, mark
+from edge.semantics.rendezvous import liking
 from edge.settings.network import Network, NetworkNode
 
 ALTERNATE = "alternate"
@@ -151,10 +151,10 @@ class Router:
 
 
 def _liking(path: bytes, node: str, weight: float) -> float:
-    """How much a node likes a path (Thaler, Ravishankar 1998, with weights as -w / ln(u)); inputs are length-prefixed."""
+    """How much a node likes a path (edge.semantics.rendezvous); inputs are length-prefixed."""
     name = node.encode("ascii")
     digest = blake2b(b"%d:%b%b" % (len(path), path, name), digest_size=8).digest()
-    return -weight / log((int.from_bytes(digest) + 0.5) / 2**64)
+    return liking(int.from_bytes(digest), weight)
 
 
 @lru_cache(maxsize=16_384)

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from math import log
 
 from edge.geo.whereabouts import SLOTS
+from edge.semantics.rendezvous import liking
 
 Weights = tuple[tuple[str, float], ...]
 """(name, weight), each name once; weights are 0 or more."""
@@ -32,7 +32,7 @@ def _hash(*parts: str) -> int:
 
 
 def _liking(slot: int, name: str, weight: float) -> float:
-    return -weight / log((_hash(str(slot), name) + 0.5) / 2**64)
+    return liking(_hash(str(slot), name), weight)
 
 
 def weighted_order(slot: int, weights: Weights) -> tuple[str, ...]:
