@@ -106,3 +106,8 @@ class BusAddress:
 
 def _path(file: object) -> str | None:
     return None if file is None else str(file)
+
+
+def subject_token(name: str) -> str:
+    """A name of ours as one token of a subject: dots would make several of it, or none."""
+    return name.replace(".", "=")

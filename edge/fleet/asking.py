@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.bus.address import subject_token
 from edge.bus.connection import Bus, Said
 from edge.bus.faults import BusFault
 from edge.clock import Clock
-from edge.fleet.presence import MAX_NAME, token_of
+from edge.fleet.presence import MAX_NAME
 from edge.measures import Measures
 from edge.tasks import TaskOwner
 
@@ -62,7 +63,7 @@ class Asking:
     async def start(self, tasks: TaskOwner) -> None:
         """Answer from now on, in tasks of `tasks`."""
         self._tasks = tasks
-        prefix, token = self._bus.address.prefix, token_of(self._node)
+        prefix, token = self._bus.address.prefix, subject_token(self._node)
         await self._bus.subscribe(f"{prefix}.ask.{token}", self._heard_question)
         await self._bus.subscribe(f"{prefix}.answer.{token}", self._heard_answer)
 
@@ -79,7 +80,7 @@ class Asking:
         asked = self._asked[number] = _Asked(set(nodes))
         try:
             for node in tuple(asked.awaited):
-                await self._bus.publish(f"{self._bus.address.prefix}.ask.{token_of(node)}", data)
+                await self._bus.publish(f"{self._bus.address.prefix}.ask.{subject_token(node)}", data)
             if asked.awaited:
                 async with asyncio.timeout(seconds):
                     await asked.done.wait()
@@ -125,7 +126,9 @@ class Asking:
             said = {"v": VERSION, "id": asked["id"], "by": self._node, "answer": answer}
             data = json.dumps(said, separators=(",", ":")).encode()
             if len(data) <= MAX_ANSWER_BYTES:
-                await self._bus.publish(f"{self._bus.address.prefix}.answer.{token_of(asked['by'])}", data)
+                await self._bus.publish(
+                    f"{self._bus.address.prefix}.answer.{subject_token(asked['by'])}", data
+                )
                 outcome = "answered"
         except (BusFault, TimeoutError):
             return

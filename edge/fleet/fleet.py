@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from edge.bus.address import subject_token
 from edge.bus.connection import Bus, Said
 from edge.bus.faults import BusFault
 from edge.clock import Clock
 from edge.fleet.asking import Answer, Asking
-from edge.fleet.presence import BadPresence, Presence, decode, encode, token_of
+from edge.fleet.presence import BadPresence, Presence, decode, encode
 from edge.fleet.registry import Heard, Member, Receipt, Registry
 from edge.measures import Measures
 from edge.semantics.message import UnixSeconds
@@ -184,7 +185,7 @@ class Fleet:
                 continue
 
     async def _publish(self, presence: Presence) -> None:
-        subject = f"{self._bus.address.prefix}.presence.{token_of(self.node)}"
+        subject = f"{self._bus.address.prefix}.presence.{subject_token(self.node)}"
         try:
             await self._bus.publish(subject, encode(presence))
         except BusFault:
@@ -199,7 +200,7 @@ class Fleet:
     def _heard(self, said: Said) -> None:
         try:
             presence = decode(said.data)
-            if said.subject.rpartition(".")[2] != token_of(presence.node):
+            if said.subject.rpartition(".")[2] != subject_token(presence.node):
                 raise BadPresence("it speaks for another")
         except BadPresence:
             self._measures.presences.of("bad").value += 1

@@ -2,7 +2,7 @@
 
 Owns: `Presence` and its form on the wire: one JSON object, versioned, strict. Rules: whoever may publish on the bus may say
 anything, so nothing longer or larger than the bounds here is read; what cannot be read is `BadPresence`, which the listener
-counts and forgets. A node speaks for itself only: the subject it speaks on is made of its name (`token_of`).
+counts and forgets. A node speaks for itself only: the subject it speaks on is made of its name (`subject_token`).
 """
 
 from __future__ import annotations
@@ -63,11 +63,6 @@ class Presence:
     def has_applied(self, seq: int, history: str) -> bool:
         """Whether it says that an order is in force there."""
         return self.history == history and self.applied >= seq
-
-
-def token_of(node: str) -> str:
-    """A node's name as one token of a subject: dots would make several of it, or none."""
-    return node.replace(".", "=")
 
 
 def encode(presence: Presence) -> bytes:

@@ -61,11 +61,6 @@ class Report:
     drains: Mapping[str, Drain] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def token_of(vantage: str) -> str:
-    """A name as one token of a subject."""
-    return vantage.replace(".", "=")
-
-
 def encode(report: Report) -> bytes:
     """One JSON object."""
     said = {

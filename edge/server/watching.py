@@ -18,20 +18,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.bus.address import BusAddress
+from edge.bus.address import BusAddress, subject_token
 from edge.bus.connection import Bus
 from edge.bus.connection import Said as Message
 from edge.bus.faults import BusFault
 from edge.clock import Clock
 from edge.fleet.presence import BadPresence, decode
-from edge.fleet.presence import token_of as node_token
 from edge.geo import opinions
 from edge.geo.checks import Checks
 from edge.geo.drains import Drains
 from edge.geo.health import PopHealth, Said, Seen, judge, view_of
 from edge.geo.measures import WatchMeasures
 from edge.geo.network_view import Health, NetworkView, PopView
-from edge.geo.opinions import BadReport, Heard, Opinions, Report, token_of
+from edge.geo.opinions import BadReport, Heard, Opinions, Report
 from edge.geo.vantage import Streaks, after, countable, health_by_pop, nodes_out
 from edge.geo.view_message import said_of
 from edge.measures import Measures
@@ -202,7 +201,7 @@ class Watching:
         while True:
             await self._say_now.wait()
             self._say_now.clear()
-            subject = f"{bus.address.prefix}.opinion.{token_of(vantage)}"
+            subject = f"{bus.address.prefix}.opinion.{subject_token(vantage)}"
             try:
                 await bus.publish(subject, opinions.encode(self._own()))
             except BusFault:
@@ -219,7 +218,7 @@ class Watching:
         now = self._clock.mono()
         try:
             report = opinions.decode(said.data)
-            if said.subject.rpartition(".")[2] != token_of(report.vantage):
+            if said.subject.rpartition(".")[2] != subject_token(report.vantage):
                 raise BadReport("it speaks for another")
         except BadReport:
             self._counted.opinions.of(Heard.BAD.value).value += 1
@@ -241,7 +240,7 @@ class Watching:
     def _heard_presence(self, said: Message) -> None:
         try:
             presence = decode(said.data)
-            if said.subject.rpartition(".")[2] != node_token(presence.node):
+            if said.subject.rpartition(".")[2] != subject_token(presence.node):
                 raise BadPresence("it speaks for another")
         except BadPresence:
             return  # the nodes count it

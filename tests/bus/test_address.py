@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bus.address import BusAddress
+from edge.bus.address import BusAddress, subject_token
 from edge.settings.node import NatsSettings
 
 SHARED = NatsSettings(
@@ -87,3 +87,14 @@ def test_subjects_begin_with_the_network_s_prefix():
 )
 def test_jetstream_is_asked_by_its_domain_where_it_has_one(domain, subject):
     assert BusAddress(urls=("nats://a:1",), domain=domain).api("STREAM.INFO.X") == subject
+
+
+@pytest.mark.parametrize("node", ["a", "a.b", "a..b", "a.", "a-b_c"])
+def test_a_name_is_one_token_of_a_subject(node: str):
+    token = subject_token(node)
+    assert "." not in token
+    assert token.replace("=", ".") == node
+
+
+def test_a_name_with_dots_keeps_its_parts():
+    assert subject_token("dns.fra.example") == "dns=fra=example"

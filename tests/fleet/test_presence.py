@@ -17,7 +17,6 @@ from edge.fleet.presence import (
     Presence,
     decode,
     encode,
-    token_of,
 )
 
 PLAIN = Presence("fra-1", "i-1", "eu", history="0123456789abcdef", applied=7)
@@ -156,10 +155,3 @@ def test_an_order_is_applied_in_its_own_history_only():
     assert PLAIN.has_applied(7, "0123456789abcdef")
     assert not PLAIN.has_applied(8, "0123456789abcdef")
     assert not PLAIN.has_applied(7, "fedcba9876543210")
-
-
-@pytest.mark.parametrize("node", ["a", "a.b", "a..b", "a.", "a-b_c"])
-def test_a_name_is_one_token_of_a_subject(node: str):
-    token = token_of(node)
-    assert "." not in token
-    assert token.replace("=", ".") == node

@@ -22,7 +22,6 @@ from edge.geo.opinions import (
     Report,
     decode,
     encode,
-    token_of,
 )
 
 ONE, OTHER, THIRD = "0" * 16, "1" * 16, "2" * 16
@@ -73,10 +72,6 @@ def test_nothing_but_bad_report_comes_out_of_anything(data: bytes):
         decode(data)
     except BadReport:
         return
-
-
-def test_a_name_is_one_token_of_a_subject():
-    assert token_of("dns.fra.example") == "dns=fra=example"
 
 
 def test_the_last_word_of_each_is_kept_by_pop():
