@@ -29,6 +29,7 @@ from edge.errors import ConfigFault
 from edge.geo.atlas import DAMAGE, Source
 from edge.geo.places import Point
 from edge.geo.records import read_record
+from edge.settings.reload import stamp_of
 
 BLOCK = 1024 * 1024
 PROBED_NETWORKS = 2_000
@@ -51,16 +52,6 @@ class BadDatabase(ConfigFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """What tells that a file was written or replaced."""
-
-    mtime_ns: int
-    size: int
-    inode: int
-    device: int
-
-
-@dataclass(frozen=True, slots=True)
 class Database:
     """An open database. file: as the operator names it. copy: what is open. built: unix seconds, as its maker says."""
 
@@ -71,15 +62,6 @@ class Database:
     built: int
     networks: str
     """`IPv4`, or `IPv4 and IPv6`."""
-
-
-def stamp_of(file: Path) -> Stamp | None:
-    """None = there is no such file, or it may not be looked at."""
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev)
 
 
 def open_database(file: Path, folder: Path, *, max_bytes: int) -> Database:

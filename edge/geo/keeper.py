@@ -17,14 +17,13 @@ from edge.geo.atlas import Atlas
 from edge.geo.database import (
     BadDatabase,
     Database,
-    Stamp,
     forget_copies,
     open_database,
     open_last_copy,
-    stamp_of,
 )
 from edge.geo.overrides import Overrides
 from edge.settings.network import GeoSettings
+from edge.settings.reload import Stamp, stamp_of
 
 _log = logging.getLogger("perigee.geo")
 

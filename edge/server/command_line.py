@@ -8,12 +8,12 @@ worker that is started at a moment when the files are bad, or half written, has 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.log import Form
+from edge.server.run_dir import write_kept
 from edge.settings.load import Contents, from_origin, load_node
 from edge.settings.node import LogLevel, NodeSettings, Overrides
 
@@ -78,11 +78,7 @@ class CommandLine:
 
 def write_contents(contents: Contents, file: Path) -> None:
     """For `read_contents` of another process of this user. Blocks. OSError."""
-    beside = file.with_suffix(".new")
-    said = {str(name): content.decode("latin-1") for name, content in contents.items()}
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
-        json.dump(said, opened)
-    beside.replace(file)
+    write_kept({str(name): content.decode("latin-1") for name, content in contents.items()}, file)
 
 
 def read_contents(file: Path) -> Contents:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from edge.errors import ConfigFault
 from edge.geo.dns.zone import BadZone
 from edge.geo.dns.zones import zones_of
+from edge.server.run_dir import write_kept
 from edge.settings.address_kinds import Listen
 from edge.settings.composed import Or
 from edge.settings.document import MAX_FILE_BYTES, parse
@@ -133,11 +134,7 @@ def _read_file(file: Path, what: str, limit: int) -> tuple[bytes, int]:
 
 def keep_content(content: Content, file: Path) -> None:
     """For `kept_content` of another process of this user. Blocks. OSError."""
-    beside = file.with_suffix(".new")
-    said = {**asdict(content), "octets": content.octets.decode("latin-1")}
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
-        json.dump(said, opened)
-    beside.replace(file)
+    write_kept({**asdict(content), "octets": content.octets.decode("latin-1")}, file)
 
 
 def kept_content(file: Path) -> Content:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -78,6 +79,14 @@ def admin_socket_of(run_dir: Path, index: int) -> Path:
 def contents_of(run_dir: Path) -> Path:
     """What stood in the files that the settings in force come from (edge.server.command_line)."""
     return run_dir / "settings.json"
+
+
+def write_kept(said: object, file: Path) -> None:
+    """As JSON, for other processes of this user; whoever reads it sees the old whole or the new. Blocks. OSError."""
+    beside = file.with_suffix(".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        json.dump(said, opened)
+    beside.replace(file)
 
 
 def purge_socket_of(run_dir: Path) -> Path:

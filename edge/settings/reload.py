@@ -39,23 +39,25 @@ class Stamp:
     mtime_ns: int
     size: int
     inode: int
+    device: int
 
 
 Stamps = Mapping[Path, Stamp | None]
 """None = the file is not there."""
 
 
+def stamp_of(file: Path) -> Stamp | None:
+    """None = there is no such file, or it may not be looked at. It blocks."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev)
+
+
 def stamps(files: Iterable[Path]) -> Stamps:
     """The stamp of each file now. It blocks."""
-    found: dict[Path, Stamp | None] = {}
-    for file in files:
-        try:
-            stat = file.stat()
-        except OSError:
-            found[file] = None
-        else:
-            found[file] = Stamp(stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    return found
+    return {file: stamp_of(file) for file in files}
 
 
 def watched(settings: NodeSettings) -> tuple[Path, ...]:

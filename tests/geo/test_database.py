@@ -20,8 +20,8 @@ from edge.geo.database import (
     forget_copies,
     open_database,
     open_last_copy,
-    stamp_of,
 )
+from edge.settings.reload import stamp_of
 from tools.mmdb import mmdb_bytes
 
 MIB = 1024 * 1024

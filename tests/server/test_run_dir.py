@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -9,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge.errors import EdgeError
-from edge.server.run_dir import MAX_FOLDER_BYTES, admin_socket_of, claim, folder_of, tier_socket_of
+from edge.server.run_dir import (
+    MAX_FOLDER_BYTES,
+    admin_socket_of,
+    claim,
+    folder_of,
+    tier_socket_of,
+    write_kept,
+)
 
 
 async def test_the_folder_is_empty_ours_alone_and_gone_afterwards(tmp_path: Path):
@@ -59,3 +67,12 @@ async def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path)
     async with claim(data_dir) as folder:
         assert not folder.is_symlink()
     assert (precious / "file").read_text() == "kept"
+
+
+def test_what_is_kept_for_other_processes_is_for_this_user_and_whole(tmp_path: Path):
+    file = tmp_path / "kept.json"
+    write_kept({"a": [1]}, file)
+    write_kept({"a": [2]}, file)
+    assert json.loads(file.read_text()) == {"a": [2]}
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
