@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import EdgeError
+from tools.ports import free_ports
 from tools.purge_client import PurgeClient
 from tools.purge_progress import aligned
 from tools.replaying.access_lines import Line, Recorded, read
@@ -30,7 +31,7 @@ from tools.replaying.network import TierNode
 from tools.replaying.origin import SizedOrigin, Thing, things_of
 from tools.replaying.player import Plan, play
 from tools.replaying.tally import Tally, percentile
-from tools.soaking.processes import LogCluster, NotUp, free_ports
+from tools.soaking.processes import LogCluster, NotUp
 from tools.warming.filling import Budget, fill
 from tools.warming.wanted import from_hot, from_log
 

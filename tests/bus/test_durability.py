@@ -15,8 +15,9 @@ from edge.clock import SystemClock
 from edge.errors import ConfigFault
 from edge.settings.node import Durability, NatsSettings
 from tests.kit.buses import TRUSTED, bus_to
-from tests.kit.nats import NatsCluster, NatsServer, free_ports
+from tests.kit.nats import NatsCluster, NatsServer
 from tests.kit.waiting import PATIENCE
+from tools.ports import free_ports
 
 ADDRESS = BusAddress(urls=("nats://a:1",))
 FOUND = configuration_of(ADDRESS)

@@ -16,7 +16,8 @@ from rich.table import Table
 from tests.conformance.record import recorded
 from tests.conformance.score import Kind, Scored, departures, summary, table
 from tests.conformance.suite import run_suite, suite_origin
-from tests.kit.world import World, free_ports
+from tests.kit.world import World
+from tools.ports import free_ports
 
 
 async def main() -> int:

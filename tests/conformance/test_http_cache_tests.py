@@ -7,7 +7,8 @@ import pytest
 from tests.conformance.record import FLOOR, recorded
 from tests.conformance.score import Kind, departures, passed, summary
 from tests.conformance.suite import run_suite, suite_origin
-from tests.kit.world import World, free_ports
+from tests.kit.world import World
+from tools.ports import free_ports
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -18,19 +17,11 @@ from typing import Any, Self
 from edge.bus import attached
 from edge.bus.address import BusAddress
 from tests.kit.waiting import PATIENCE, TookTooLong, until
+from tools.ports import free_ports
 
 PROGRAM = Path(sys.executable).parent / "nats-server"
 TOKEN = "loopback-only"
 USUAL_LOGIN = f"authorization {{ token: {TOKEN} }}"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 @dataclass

@@ -23,7 +23,8 @@ from tests.kit.nats import TOKEN, NatsServer
 from tests.kit.signed import SIGNING
 from tests.kit.valve import Valve
 from tests.kit.waiting import PATIENCE, until
-from tests.kit.world import World, free_ports
+from tests.kit.world import World
+from tools.ports import free_ports
 from tools.purge_client import PurgeClient
 
 REGIONAL, WORLD = "regional.test", "world.test"

@@ -7,7 +7,6 @@ import pytest
 from tests.kit.client import Ending, MalformedAnswer, RawClient, get
 from tests.kit.origin import Canned, OriginConnection, OriginRequest, ScriptedOrigin
 from tests.kit.waiting import TookTooLong
-from tests.kit.world import free_ports
 
 
 async def test_the_client_reads_what_the_origin_was_told_to_send() -> None:
@@ -162,7 +161,3 @@ async def test_an_origin_that_stops_listening_refuses_and_can_come_back_on_its_p
             await get(origin.url + "/")
         await origin.listen()
         assert (await get(origin.url + "/")).status == 204
-
-
-def test_free_ports_are_never_given_twice() -> None:
-    assert len(set(free_ports(20) + free_ports(20))) == 40

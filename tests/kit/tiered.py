@@ -14,7 +14,7 @@ from pathlib import Path
 
 from origin_shield.outward import Shielded
 from tests.kit.edge import Edge
-from tests.kit.world import free_ports
+from tools.ports import free_ports
 
 SECRET = "a secret of the nodes of a test"
 HASTY = 'check = "50ms"\nrest = "50ms"\nslow_return = "0s"\nconnect = "500ms"\n'

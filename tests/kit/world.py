@@ -10,12 +10,10 @@ the edge wrote to stderr is shown when it does not start, dies, or the test fail
 
 import asyncio
 import contextlib
-import itertools
 import os
 import signal
-import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +25,7 @@ from tests.kit.client import RawClient
 from tests.kit.origin_connection import HeadersLike
 from tests.kit.process import children, command
 from tests.kit.waiting import PATIENCE, TookTooLong
+from tools.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WORKER = "origin_shield.worker"
@@ -34,8 +33,6 @@ READY_WITHIN = 30.0
 """Seconds until /readyz must answer 200; a Python process on a busy two-core machine needs a few."""
 _POLL = 0.02
 """Seconds between two looks at another process, which cannot ring a bell of ours."""
-_FIRST_PORT, _LAST_PORT = 18000, 32000
-"""Below the kernel's ephemeral range, so that no outgoing connection takes a port between choice and bind."""
 
 
 class EdgeDied(AssertionError):
@@ -234,25 +231,3 @@ class World:
             return (await self.admin("/readyz")).status == 200
         except ConnectionError:
             return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on and this process has not handed out before; runs side by side rarely meet."""
-    found: list[int] = []
-    while len(found) < count:
-        port = next(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
-
-
-def _candidates() -> Iterator[int]:
-    """Every port of the range over and over, from a place that depends on the process."""
-    ports = range(_FIRST_PORT, _LAST_PORT)
-    start = os.getpid() * 37 % len(ports)
-    yield from itertools.cycle([*ports[start:], *ports[:start]])
-
-
-_PORTS = _candidates()

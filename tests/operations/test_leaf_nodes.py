@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.nats import TOKEN, NatsServer, free_ports
+from tests.kit.nats import TOKEN, NatsServer
 from tests.kit.origin import ScriptedOrigin
 from tests.kit.purging import Pages, answer_of, purge, purgeable, versions
 from tests.kit.waiting import until
 from tests.kit.world import World
+from tools.ports import free_ports
 
 NODE = """
 [node]

@@ -18,7 +18,7 @@ from tests.kit.answer import Answer
 from tests.kit.edge import Edge
 from tests.kit.origin import Canned, OriginConnection, OriginRequest, ScriptedOrigin
 from tests.kit.tiered import HASTY, node_file, tiered
-from tests.kit.world import free_ports
+from tools.ports import free_ports
 
 FRESH = {"Cache-Control": "max-age=60"}
 PATHS = [f"/{number}" for number in range(16)]

@@ -17,7 +17,7 @@ from tests.kit.edge import Edge
 from tests.kit.origin import Canned, ScriptedOrigin
 from tests.kit.tiered import HASTY, SECRET, node_file
 from tests.kit.workers import settings_for, workers
-from tests.kit.world import free_ports
+from tools.ports import free_ports
 
 FRESH = {"Cache-Control": "max-age=60"}
 HOST = {"Host": "a.example"}

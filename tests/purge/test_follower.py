@@ -19,8 +19,9 @@ from edge.semantics.purge_order import PurgeOrder, Tick, encode
 from edge.semantics.selectors import Site
 from tests.kit.buses import TRUSTED, bus_to, counted, log_of_its_own
 from tests.kit.followers import INSTANCE, Node, node, seen
-from tests.kit.nats import NatsCluster, NatsServer, free_ports
+from tests.kit.nats import NatsCluster, NatsServer
 from tests.kit.waiting import PATIENCE
+from tools.ports import free_ports
 
 
 async def test_orders_come_into_force_in_order_on_every_node(tmp_path: Path):

@@ -23,9 +23,10 @@ from tests.kit.dns_process import DnsProcess
 from tests.kit.nats import TOKEN, NatsServer
 from tests.kit.origin import Canned, ScriptedOrigin
 from tests.kit.waiting import until
-from tests.kit.world import World, free_ports
+from tests.kit.world import World
 from tools.mmdb import mmdb_bytes
 from tools.pops import drain
+from tools.ports import free_ports
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

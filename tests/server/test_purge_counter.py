@@ -20,10 +20,10 @@ from edge.server.purge_counter import KEYS, Serving
 from edge.server.purging import Purging, purging
 from edge.settings.node import ListenAddress, NodeSettings, PurgeSettings
 from edge.settings.problems import SettingsFault
-from tests.kit.nats import free_ports
 from tests.kit.signed import SIGNING
 from tests.kit.waiting import until
 from tests.server.test_purging import ORDER, ground, settings
+from tools.ports import free_ports
 from tools.purge import Asked, run
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from tools.soaking.processes import LOOK_SECONDS, START_SECONDS, LogCluster, Member, NotUp, free_ports
+from tools.ports import free_ports
+from tools.soaking.processes import LOOK_SECONDS, START_SECONDS, LogCluster, Member, NotUp
 
 SECRET = "replayed-on-loopback-only"
 

@@ -7,14 +7,12 @@ is started again on the same ports over the same folder; what everything wrote i
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any, Self
 import aiohttp
 
 from tools.benching.processes import pinned
+from tools.ports import free_ports
 from tools.run import PROGRAM
 from tools.soaking.readers import Place
 
@@ -31,7 +30,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 TOKEN = "soak-on-loopback"
-FIRST_PORT, LAST_PORT = 20_000, 32_000
 
 
 class NotUp(Exception):
@@ -331,25 +329,3 @@ async def _said(url: str, *, any_text: bool = False) -> dict[str, Any] | None:
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         return None
     return said if isinstance(said, dict) else None
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 that nobody listens on now, below those of outgoing connections; each is given once in a while."""
-    found: list[int] = []
-    while len(found) < count:
-        port = next(_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
-
-
-def _candidates() -> Iterator[int]:
-    """Over and over, from a place that depends on the process."""
-    ports = range(FIRST_PORT, LAST_PORT)
-    start = os.getpid() * 53 % len(ports)
-    yield from itertools.cycle([*ports[start:], *ports[:start]])
-
-
-_PORTS = _candidates()

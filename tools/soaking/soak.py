@@ -25,12 +25,13 @@ from edge.purge.signing.keys import ALL_KINDS, Algorithm, Key, Scope
 from edge.purge.signing.private_keys import material_of, new_signing_key
 from edge.purge.signing.sign import SigningKey
 from edge.tasks import TaskOwner
+from tools.ports import free_ports
 from tools.soaking.breaking import Breaker
 from tools.soaking.checker import Checker
 from tools.soaking.faults import WEIGHTS, Fault, Happened, Injector, plan
 from tools.soaking.origin import Origin
 from tools.soaking.pages import PAGES, SITES, Page
-from tools.soaking.processes import TOKEN, LogCluster, Node, NodeSetting, free_ports
+from tools.soaking.processes import TOKEN, LogCluster, Node, NodeSetting
 from tools.soaking.purgers import Purger, Purges, Scene
 from tools.soaking.readers import NoAnswer, Place, read_on, read_one
 

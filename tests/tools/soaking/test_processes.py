@@ -8,7 +8,7 @@ import pytest
 
 from edge.settings.load import load_node
 from tests.kit.process import children
-from tools.soaking.processes import LogCluster, Member, Node, NodeSetting, NotUp, free_ports
+from tools.soaking.processes import LogCluster, Member, Node, NodeSetting, NotUp
 
 HOSTS = {"paper": "paper.example", "store": "store.example"}
 
@@ -53,11 +53,6 @@ async def test_what_was_started_is_frozen_thawed_and_ended_with_its_children(tmp
         await member.kill()
     while state_of(child[0]) not in {"Z", ""}:  # who its parent is now may be in no hurry
         pass
-
-
-def test_ports_are_given_once() -> None:
-    given = [*free_ports(5), *free_ports(5)]
-    assert len(set(given)) == 10
 
 
 def test_what_a_node_is_told_is_a_node_file(tmp_path: Path) -> None:

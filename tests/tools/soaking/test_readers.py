@@ -8,9 +8,9 @@ import random
 import pytest
 
 from tests.kit.toy_cache import CLOCK, NeverLate, Toy, Way, read_once
+from tools.ports import free_ports
 from tools.soaking.checker import Checker
 from tools.soaking.origin import Origin
-from tools.soaking.processes import free_ports
 from tools.soaking.readers import NoAnswer, Place, read_on
 
 
