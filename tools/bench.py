@@ -28,9 +28,10 @@ from pathlib import Path
 from tools.benching import profiling, report
 from tools.benching.load import Builtin, Load, Wrk
 from tools.benching.measuring import Bench, Row, measure
-from tools.benching.processes import BenchFault, Cores, Process, free_port
+from tools.benching.processes import BenchFault, Cores, Process
 from tools.benching.servers import Contender, Nginx, Perigee
 from tools.benching.workloads import WORKLOADS
+from tools.ports import free_port
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 TURN_SECONDS, QUICK_SECONDS = 4.0, 1.0

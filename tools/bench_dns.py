@@ -23,8 +23,9 @@ from statistics import median
 
 from tools.benching.dns_queries import WORKLOADS, places, queries
 from tools.benching.dns_servers import ALL, Contender
-from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port, pinned
+from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, pinned
 from tools.mmdb import mmdb_bytes
+from tools.ports import free_port
 
 OUTSTANDING = 60
 WARM_SECONDS = 1

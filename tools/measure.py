@@ -23,7 +23,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benching.processes import BenchFault, Process, free_port
+from tools.benching.processes import BenchFault, Process
+from tools.ports import free_port
 
 MB = 1_000_000
 PIECE = hashlib.shake_128(b"perigee").digest(MB)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from edge.settings.network_file import load_network
 from tools.geo import opened
 from tools.geo_export import run
 from tools.mmdb import mmdb_bytes
+from tools.ports import free_port
 
 NETWORK = """
 [[region]]
@@ -102,14 +102,6 @@ HOSTS = {
     "near.cdn.example.net": "near",
     "elsewhere.cdn.example.net": "elsewhere",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        port: int = tcp.getsockname()[1]
-        udp.bind(("127.0.0.1", port))
-        return port
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tools.ports import FIRST_PORT, LAST_PORT, free_ports
+from tools.ports import FIRST_PORT, LAST_PORT, free_port, free_ports, is_free
 
 
 def test_free_ports_are_never_given_twice() -> None:
@@ -14,7 +14,12 @@ def test_free_ports_are_never_given_twice() -> None:
 
 
 def test_a_port_that_somebody_has_is_not_given() -> None:
-    (port,) = free_ports(1)
-    with socket.create_server(("127.0.0.1", port)):
-        assert port not in free_ports(50)
+    port = free_port()
     assert FIRST_PORT <= port < LAST_PORT
+    with socket.create_server(("127.0.0.1", port)):
+        assert not is_free(port)
+        assert port not in free_ports(50)
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", port))
+        assert not is_free(port)
+    assert is_free(port)

@@ -1,6 +1,6 @@
 """Processes of a benchmark: started on one core, waited for, and ended whatever happens.
 
-Owns: `Core`, `Process`, `free_port`, `cpu_seconds`. Linux pins by `taskset`; where that is missing processes run where the
+Owns: `Core`, `Process`, `cpu_seconds`. Linux pins by `taskset`; where that is missing processes run where the
 system puts them, and the report says so.
 """
 
@@ -112,14 +112,6 @@ class Process:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def cpu_seconds(pid: int) -> float | None:

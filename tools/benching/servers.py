@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tools.benching.processes import Process, free_port
+from tools.benching.processes import Process
 from tools.benching.workloads import Workload
+from tools.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from edge.purge.snapshot import save
 from edge.tasks import TaskOwner
 from tools.benching.client import fetch_all
 from tools.benching.load import Builtin, Load, Wrk
-from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port
+from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds
 from tools.benching.workloads import WORKLOADS
+from tools.ports import free_port
 from tools.purge_bench.api import Signed, blast
 from tools.purge_bench.followers import Reader, Reported
 from tools.purge_bench.log import CLOCK, Log, append_all, append_at, last_of, log, orders, publish_at

@@ -11,8 +11,8 @@ import pytest
 
 from tools.benching.dns_queries import ORIGIN, places
 from tools.benching.dns_servers import ALL, Contender
-from tools.benching.processes import free_port
 from tools.mmdb import mmdb_bytes
+from tools.ports import free_port
 
 
 def told(port: int, subnet: str) -> set[str]:

@@ -14,8 +14,9 @@ import pytest
 
 from tools.benching.load import Builtin, Wrk, extra_of, once
 from tools.benching.origin import serve
-from tools.benching.processes import BenchFault, free_port
+from tools.benching.processes import BenchFault
 from tools.benching.workloads import WORKLOADS, Workload
+from tools.ports import free_port
 
 SMALL = Workload("small", "", ("/1k/a", "/1k/b"), connections=2)
 NEW = replace(SMALL, targets=())

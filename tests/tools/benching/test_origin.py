@@ -8,7 +8,7 @@ import pytest
 
 from tools.benching.client import fetch_all
 from tools.benching.origin import TAG, Answering, head, serve, size_of
-from tools.benching.processes import free_port
+from tools.ports import free_port
 
 
 @pytest.mark.parametrize(

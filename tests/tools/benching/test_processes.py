@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, free_port, pinned
+from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, pinned
+from tools.ports import free_port
 
 SERVING = ("-m", "tools.benching.origin")
 

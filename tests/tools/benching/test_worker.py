@@ -11,9 +11,9 @@ import pytest
 
 from tools.benching.client import fetch_all
 from tools.benching.load import run_loop
-from tools.benching.processes import free_port
 from tools.benching.servers import Perigee, Place
 from tools.benching.workloads import WORKLOADS
+from tools.ports import free_port
 
 
 @pytest.mark.slow
