@@ -80,6 +80,8 @@ def _run(options: argparse.Namespace) -> None:
     unknown = [name for name in (*wanted, options.profile or "hits") if name not in WORKLOADS]
     if unknown:
         raise BenchFault(f"no such row: {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+    if options.profile and WORKLOADS[options.profile]().tls:
+        raise BenchFault("the worker under a profiler speaks no TLS; its hits are those of --profile hits")
     seconds = options.seconds or (QUICK_SECONDS if options.quick else TURN_SECONDS)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     cores = Cores.of_this_machine()

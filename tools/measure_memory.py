@@ -94,7 +94,7 @@ def beyond(look: Look, base: Look, capacity: int) -> float:
 def table_of(base: Look, capacity: int, stages: list[Stage]) -> list[tuple[str, str]]:
     """The rows. base: the worker before the first response."""
     rows = [
-        ("ceiling", f"{capacity / MB:,.1f} MB, of which the empty tier has {base.charged / MB:.1f} MB"),
+        ("ceiling", f"{capacity / MB:,.1f} MB"),
         ("base: the worker without responses", f"{(base.resident - base.charged) / MB:.1f} MB"),
     ]
     for stage in stages:

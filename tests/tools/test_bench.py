@@ -28,6 +28,22 @@ def test_a_row_that_does_not_exist_is_refused_with_those_that_do():
 
 
 @pytest.mark.slow
+def test_what_cannot_be_profiled_is_refused():
+    said = run("--profile", "tls")
+    assert said.returncode == 1
+    assert "speaks no TLS" in said.stderr
+
+
+@pytest.mark.slow
+def test_a_row_that_cannot_be_measured_here_is_left_out_and_says_why():
+    """Without wrk there is no load over TLS, without the settings no server: either way the run itself is none the worse."""
+    said = run("--alone", "--rounds", "1", "--seconds", "1", "tls", "crowd")
+    assert said.returncode == 0, said.stderr
+    assert "| 1,000 clients at once, one cold URL, 1 s origin |" in said.stdout
+    assert ("over TLS" in said.stdout) is ("tls: left out: " not in said.stderr)
+
+
+@pytest.mark.slow
 def test_a_small_run_prints_its_table():
     said = run("--alone", "--rounds", "1", "--seconds", "1", "304")
     assert said.returncode == 0, said.stderr
