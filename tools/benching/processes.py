@@ -18,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-START_SECONDS = 15.0
+START_SECONDS = 30.0
+"""Varnish has a C compiler make its rules, on the server's core."""
 END_SECONDS = 5.0
 
 
