@@ -1,11 +1,13 @@
 """`python -m tools.measure`: what the edge needs in memory, measured by hand on this machine.
 
-Owns: two measurements that are too long and too large for a test, and the table that they print.
+Owns: the command line, two measurements that are too long and too large for a test, and the table that all print.
 
     python -m tools.measure followers    one large object, many who download it at once, each at his own speed
     python -m tools.measure idle         many kept connections on which nothing happens
+    python -m tools.measure memory       a million stored responses (tools/measure_memory.py)
+    python -m tools.measure workers      one worker and two (tools/measure_workers.py)
 
-Both start the real `perigee run` with one worker and all defaults but the bounds on connections, and read the worker's
+The first two start the real `perigee run` with one worker and all defaults but the bounds on connections, and read the worker's
 resident memory from /proc, so they need Linux. The origin and the clients are in this process.
 """
 
@@ -23,7 +25,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benching.processes import BenchFault, Process
+from tools.benching.processes import BenchFault, Process, resident_bytes, workers_of
+from tools.measure_memory import memory
+from tools.measure_workers import workers
 from tools.ports import free_port
 
 MB = 1_000_000
@@ -89,10 +93,7 @@ class Edge:
 
     def memory(self, name: str = "VmRSS") -> int:
         """Resident bytes of the worker; VmHWM: the most it ever had."""
-        for line in Path(f"/proc/{self.worker}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1]) * 1024
-        raise BenchFault(f"/proc does not tell {name}")
+        return resident_bytes(self.worker, name)
 
 
 @asynccontextmanager
@@ -113,11 +114,10 @@ async def running(size: int) -> AsyncIterator[tuple[Edge, Origin]]:
 
 
 async def _worker_of(pid: int, log: Path) -> int:
-    """The supervisor's one child, once it serves."""
+    """The supervisor's one worker, once it serves."""
     for _ in range(600):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        if children and "serving" in log.read_text(errors="replace"):
-            return int(children[0])
+        if "serving" in log.read_text(errors="replace"):
+            return workers_of(pid)[0]
         await asyncio.sleep(0.05)
     raise BenchFault(f"the edge does not serve:\n{log.read_text(errors='replace')[-2000:]}")
 
@@ -232,20 +232,50 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 def main() -> None:
     """Measure what was asked for."""
     options = argparse.ArgumentParser(prog="python -m tools.measure", description=__doc__.split("\n")[0])
-    options.add_argument("what", choices=("followers", "idle"))
-    options.add_argument("--count", type=int, help="followers (50) or connections (10000)")
-    options.add_argument("--size", type=int, default=1024, help="of the object, MB")
+    options.add_argument("what", choices=("followers", "idle", "memory", "workers"))
+    options.add_argument(
+        "--count",
+        type=int,
+        help="followers (50), connections (10000), responses (1000000) or turns of one and two workers (3)",
+    )
+    options.add_argument("--size", type=int, default=1024, help="of the followers' object, MB")
+    options.add_argument("--churn", type=int, help="memory: responses of 1 KB after those (half as many)")
+    options.add_argument("--mixed", type=int, help="memory: and of 1 to 24 KB after those (a fifth as many)")
+    options.add_argument("--capacity", type=int, default=2048, help="memory: of the memory tier, MiB")
+    options.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="memory: for the node, to try allocators",
+    )
     said = options.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     try:
-        if said.what == "followers":
-            print(table(asyncio.run(followers(said.count or 50, said.size * MB))))
-        else:
-            print(table(asyncio.run(idle(said.count or 10_000))))
+        print(table(_measured(said)))
     except BenchFault as fault:
         raise SystemExit(f"measure: {fault}") from None
+
+
+def _measured(said: argparse.Namespace) -> list[tuple[str, str]]:
+    match said.what:
+        case "followers":
+            return asyncio.run(followers(said.count or 50, said.size * MB))
+        case "idle":
+            return asyncio.run(idle(said.count or 10_000))
+        case "workers":
+            return workers(said.count or 3)
+    count = said.count or 1_000_000
+    filling = memory(
+        count,
+        churn=count // 2 if said.churn is None else said.churn,
+        mixed=count // 5 if said.mixed is None else said.mixed,
+        mib=said.capacity,
+        environment=dict(each.split("=", 1) for each in said.env),
+    )
+    return asyncio.run(filling)
 
 
 if __name__ == "__main__":

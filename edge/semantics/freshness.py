@@ -16,6 +16,7 @@ jitter shortens it, and `max_life` cuts lifetime and stale windows so that their
 
 from __future__ import annotations
 
+from functools import lru_cache
 from zlib import crc32
 
 from edge.semantics.directives import ResponseDirectives
@@ -116,16 +117,22 @@ def _lifetime(
     return _heuristic_lifetime(request, response, directives, date, rules, now)
 
 
+@lru_cache(maxsize=1024)
+def _one_float(seconds: int) -> float:
+    """One object for all responses of that lifetime: a float of its own costs each of them 32 bytes."""
+    return float(seconds)
+
+
 def _explicit_lifetime(
     response: ResponseHead, directives: ResponseDirectives, date: float, now: UnixSeconds
 ) -> tuple[float, LifetimeSource] | None:
     """RFC 9111 s4.2.1, None when the origin gives no lifetime."""
     seconds = directives.explicit_lifetime
     if directives.governed_by is not None:
-        return None if seconds is None else (float(seconds), directives.governed_by)
+        return None if seconds is None else (_one_float(seconds), directives.governed_by)
     if seconds is not None:
         by_s_maxage = directives.s_maxage is not None
-        return float(seconds), LifetimeSource.S_MAXAGE if by_s_maxage else LifetimeSource.MAX_AGE
+        return _one_float(seconds), LifetimeSource.S_MAXAGE if by_s_maxage else LifetimeSource.MAX_AGE
     expires = response.fields.all(b"expires")
     if not expires:
         return None

@@ -253,10 +253,10 @@ def resident_bytes(stored: StoredResponse) -> int:
     )
     validators = len(stored.validators.etag or b"") + len(stored.validators.last_modified or b"")
     parts = len(stored.key) + len(stored.body_id) + validators
-    return RESPONSE_BYTES + fields + _index_bytes(len(lines)) + nominated + selectors + parts
+    return RESPONSE_BYTES + fields + index_bytes(len(lines)) + nominated + selectors + parts
 
 
-def _index_bytes(lines: int) -> int:
+def index_bytes(lines: int) -> int:
     """What the table of a dictionary of so many names occupies: powers of two, two thirds full."""
     if not lines:
         return 0

@@ -33,6 +33,7 @@ from edge.store.disk import DiskRecord, DiskTier
 from edge.store.loading import Loaded, load_all
 from edge.store.memory import Held, MemoryTier
 from edge.store.pending import Delete, DropBody, DropUnreadable, Put, Rehead
+from edge.store.sharing import Sharing, max_lines_for
 from edge.store.spool import DiskSpool
 from edge.store.writing import WriteBehind
 from edge.tasks import spawn
@@ -81,6 +82,7 @@ class Store:
         self.memory = memory
         self.min_hits = min_hits
         self.disk = disk
+        self._sharing = Sharing(max_lines_for(memory.capacity_bytes))
         self._owns = owns
         self._on_fault = on_fault
         self._reads = measures.store_reads
@@ -276,7 +278,7 @@ class Store:
 
     def _remember(self, stored: StoredResponse, body: bytes) -> bool:
         """Hold it in memory; whether it is held."""
-        key, size = stored.key, len(body) + resident_bytes(stored)
+        key, size = stored.key, len(body) + resident_bytes(stored) - self._sharing.compact(stored)
         for victim in self.memory.put(key, stored.nominated, stored, body, size, clean=stored.fence):
             if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
                 self._writing.add(Put(victim.value, victim.body))

@@ -65,3 +65,29 @@ def test_adding_lines_is_the_same_as_having_had_them(first: list[Line], second: 
 )
 def test_an_authority_shows_its_port_where_it_is_not_the_default(authority, rendered):
     assert authority.render() == rendered
+
+
+@given(lines=LINES)
+def test_fields_without_a_table_are_the_same_fields(lines: list[Line]):
+    whole, bare = Fields(lines), Fields.unindexed(lines)
+    assert bare == whole
+    assert hash(bare) == hash(whole)
+    assert seen(bare) == seen(whole)
+    assert (len(bare), list(bare)) == (len(whole), list(whole))
+    assert [(name in bare, bare.count(name)) for name in (b"a", b"b", b"x")] == [
+        (name in whole, whole.count(name)) for name in (b"a", b"b", b"x")
+    ]
+    for made in (
+        lambda fields: fields.without((b"a",)),
+        lambda fields: fields.without((b"x",)),
+        lambda fields: fields.with_set(b"A", b"new"),
+        lambda fields: fields.with_added((b"New", b"line")),
+        lambda fields: fields.with_added((b"a", b"line")),
+    ):
+        assert seen(made(bare)) == seen(made(whole))
+        assert made(bare).lines == made(whole).lines
+
+
+def test_fields_without_a_table_have_no_other_attribute():
+    with pytest.raises(AttributeError, match="nothing"):
+        Fields.unindexed([(b"A", b"1")]).nothing  # type: ignore[attr-defined]  # noqa: B018

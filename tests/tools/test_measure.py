@@ -1,5 +1,6 @@
 """The measurements that are made by hand work, on a small scale."""
 
+import subprocess
 import sys
 
 import pytest
@@ -26,6 +27,37 @@ async def test_idle_connections_are_counted():
     rows = dict(await idle(10, settle=0.1))
     assert rows["connections"] == "10, each after one request"
     assert rows["per connection"].endswith(" kB")
+
+
+@pytest.mark.parametrize(
+    "said,wrong", [(("nothing",), "invalid choice"), (("memory", "--count", "many"), "invalid int")]
+)
+def test_what_cannot_be_measured_is_refused(said: tuple[str, ...], wrong: str):
+    command = [sys.executable, "-m", "tools.measure", *said]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert wrong in done.stderr
+
+
+def test_the_command_measures_memory_under_another_allocator():
+    command = [
+        sys.executable,
+        "-m",
+        "tools.measure",
+        "memory",
+        "--count",
+        "100",
+        "--churn",
+        "10",
+        "--mixed",
+        "10",
+    ]
+    done = subprocess.run(
+        [*command, "--env", "PYTHONMALLOC=malloc"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "overhead of one " in done.stdout
+    assert "after 100 of 1 KB" in done.stdout
 
 
 def test_a_table_has_its_names_on_the_left():

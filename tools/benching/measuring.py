@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
+from tools.benching.certificates import trusting
 from tools.benching.client import crowd, fetch_all
-from tools.benching.load import Load, Measured, run_loop
+from tools.benching.load import Load, Measured, OpenLoop, run_loop
 from tools.benching.processes import BenchFault, Cores, cpu_seconds
 from tools.benching.servers import Contender, Place, Running
 from tools.benching.workloads import Origin, Unit, Workload
@@ -25,7 +26,7 @@ from tools.benching.workloads import Origin, Unit, Workload
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One measured run of one contender. value: in the workload's unit. cpu: seconds of the server per request."""
+    """One measured run of one contender. value: in the workload's unit. cpu: seconds of all its processes per request."""
 
     value: float
     measured: Measured
@@ -42,6 +43,23 @@ class Row:
     def values(self, name: str) -> list[float]:
         """The values of a contender, in the order measured."""
         return [turn.value for turn in self.turns.get(name, ())]
+
+    def better(self, others: Sequence[str]) -> str | None:
+        """Who of them did better, by the median; None when nobody did anything."""
+        medians = {name: statistics.median(found) for name in others if (found := self.values(name))}
+        if not medians:
+            return None
+        best = min if self.workload.unit is Unit.P99_SECONDS else max
+        return best(medians, key=lambda name: medians[name])
+
+    def cheaper(self, others: Sequence[str]) -> str | None:
+        """Who of them spent the least CPU time on a request, by the median; None when nobody's is known."""
+        medians = {
+            name: statistics.median(known)
+            for name in others
+            if (known := [turn.cpu for turn in self.turns.get(name, ()) if turn.cpu])
+        }
+        return min(medians, key=lambda name: medians[name]) if medians else None
 
     def ratio(self, ours: str, theirs: str) -> float | None:
         """Ours to theirs, pair by pair, the median; None when one of them is missing."""
@@ -75,11 +93,12 @@ def measure(workload: Workload, bench: Bench) -> Row:
     row = Row(workload)
     with ExitStack() as stack:
         running: list[tuple[Contender, Running]] = []
-        for contender in bench.contenders:
+        for contender in contenders_of(workload, bench.contenders):
             folder = bench.folder / f"{workload.name}-{contender.name}"
             folder.mkdir()
             one = contender.start(workload, Place(folder, bench.origin, bench.cores.server))
-            stack.enter_context(one.process)
+            for process in one.processes:
+                stack.enter_context(process)
             running.append((contender, one))
         for contender, one in running:
             fill(workload, contender, one)
@@ -90,10 +109,17 @@ def measure(workload: Workload, bench: Bench) -> Row:
     return row
 
 
+def contenders_of(workload: Workload, contenders: Sequence[Contender]) -> list[Contender]:
+    """Ours, and those whom the row is about and who can take part."""
+    asked = [each for each in contenders if each is contenders[0] or each.name in workload.beside]
+    return [each for each in asked if each.cannot(workload) is None]
+
+
 def fill(workload: Workload, contender: Contender, running: Running) -> None:
     """Ask for everything once, and once more so that what is admitted at the second hit is in."""
+    tls = trusting(running.certificate) if running.certificate is not None else None
     for _ in range(2 if workload.targets else 0):
-        tally = run_loop(fetch_all(running.port, workload.distinct))
+        tally = run_loop(fetch_all(running.port, workload.distinct, tls=tls))
         if tally.failures:
             raise BenchFault(
                 f"{workload.name}: {contender.name} failed {tally.failures} times to fill its cache"
@@ -103,16 +129,25 @@ def fill(workload: Workload, contender: Contender, running: Running) -> None:
 
 def take_turn(workload: Workload, running: Running, bench: Bench, tag: str) -> Turn:
     """One measured run. tag: new for each, part of URLs that are asked for once."""
-    before, spent = _asked(bench.origin), cpu_seconds(running.process.pid)
+    before, spent = _asked(bench.origin), spent_by(running)
     if workload.clients_at_once:
         measured = _crowd(workload, running.port, tag)
+    elif workload.rate:
+        measured = OpenLoop(bench.cores.load, bench.folder).run(workload, running.port, bench.seconds)
     else:
         measured = bench.load.run(workload, running.port, bench.seconds, tag)
-    asked, after = _asked(bench.origin) - before, cpu_seconds(running.process.pid)
+    asked, after = _asked(bench.origin) - before, spent_by(running)
     check(workload, measured, asked, tag)
     cpu = None if spent is None or after is None else (after - spent) / measured.requests
     value = value_of(workload.unit, measured, asked)
     return Turn(value, measured, cpu)
+
+
+def spent_by(running: Running) -> float | None:
+    """CPU seconds of all that a contender runs, None where the system does not tell."""
+    all_spent = [cpu_seconds(process.pid) for process in running.processes]
+    known = [spent for spent in all_spent if spent is not None]
+    return sum(known) if len(known) == len(all_spent) else None
 
 
 def value_of(unit: Unit, measured: Measured, asked: int) -> float:
@@ -124,6 +159,9 @@ def value_of(unit: Unit, measured: Measured, asked: int) -> float:
             return measured.bytes / measured.seconds / 1e6
         case Unit.REQUESTS_AT_ORIGIN:
             return float(asked)
+        case Unit.P99_SECONDS:
+            assert measured.p99 is not None, "a constant rate has its latencies"
+            return measured.p99
         case _ as never:
             assert_never(never)
 

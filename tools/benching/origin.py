@@ -1,8 +1,8 @@
 """An origin that is not the bottleneck: `python -m tools.benching.origin PORT`.
 
 Owns: answering `GET /<size>/...` with a body of that size (`1k`, `8k`, `1m`, `100m`), made once, storable for a day;
-`/cold/...` after one second; `/-/count` with how many requests came since the start. It reads no more of a request than
-its first line: it is asked by caches only, one request at a time on a connection.
+`/<size>/own/...` with validators of its own; `/cold/...` after one second; `/-/count` with how many requests came since the
+start. It reads no more of a request than its first line: it is asked by caches only, one request at a time on a connection.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import re
 import sys
 import time
+import zlib
 from email.utils import formatdate
 from functools import lru_cache
 from typing import cast
@@ -18,6 +19,7 @@ from typing import cast
 TAG = '"v1"'
 """The entity tag of everything here."""
 
+_MODIFIED = b"Tue, 01 Jul 2025 09:00:00 GMT"
 COLD_SECONDS = 1.0
 SLICE_BYTES = 512 * 1024
 _UNITS = {"k": 1024, "m": 1024 * 1024}
@@ -41,9 +43,19 @@ def head(size: int, second: int) -> bytes:
     return (
         f"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: {formatdate(second, usegmt=True)}\r\n"
         f"Content-Type: image/webp\r\nContent-Length: {size}\r\n"
-        f"Last-Modified: Tue, 01 Jul 2025 09:00:00 GMT\r\nETag: {TAG}\r\n"
+        f"Last-Modified: {_MODIFIED.decode()}\r\nETag: {TAG}\r\n"
         "Cache-Control: public, max-age=86400\r\n\r\n"
     ).encode()
+
+
+def own_head(size: int, second: int, target: str) -> bytes:
+    """The same with an ETag and a Last-Modified that no other target has, as files have them."""
+    number = zlib.crc32(target.encode())
+    return (
+        head(size, second)
+        .replace(TAG.encode(), b'"%08x-%x"' % (number, size), 1)
+        .replace(_MODIFIED, formatdate(second - number % 100_000_000, usegmt=True).encode(), 1)
+    )
 
 
 class Answering(asyncio.Protocol):
@@ -75,12 +87,13 @@ class Answering(asyncio.Protocol):
             return
         Answering.asked += 1
         if target.startswith("/cold/"):
-            asyncio.get_running_loop().call_later(COLD_SECONDS, self._answer, 1024)
+            asyncio.get_running_loop().call_later(COLD_SECONDS, self._answer, 1024, target)
         else:
-            self._answer(size_of(target))
+            self._answer(size_of(target), target)
 
-    def _answer(self, size: int) -> None:
-        start = head(size, int(time.time()))
+    def _answer(self, size: int, target: str) -> None:
+        second = int(time.time())
+        start = own_head(size, second, target) if "/own/" in target else head(size, second)
         if size <= SLICE_BYTES:
             self._transport.write(start + _body(size))
             return

@@ -1,8 +1,8 @@
 """Who is measured: Perigee as a user starts it, and nginx's proxy_cache tuned as its users tune it.
 
 Owns: `Contender` and its two kinds. Rules: each gets one process that serves, the same origin, a cache folder on the same
-file system, an access log written in batches or none; who is not installed is left out, never guessed. Varnish, or TLS in
-front, is one more `Contender`.
+file system, an access log written in batches or none; who is not installed is left out, never guessed. Varnish is in
+tools/benching/varnish.py. What our settings for TLS are called stands in `perigee_tls` and nowhere else here.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ import pwd
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
+from edge.settings.node import NodeSettings
+from tools.benching.certificates import CERTIFIED_NAME, Certificate, make_certificate
 from tools.benching.processes import Process
 from tools.benching.workloads import Workload
 from tools.ports import free_port
+
+CERTIFICATES = "certificates"
+"""The folder of a contender's certificates, in its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,33 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One that serves, on 127.0.0.1:port."""
+    """One that serves, on 127.0.0.1:port. log_writer: a process beside it that writes its access log.
+
+    certificate: what it shows on that port, None = it speaks in the clear.
+    """
 
     process: Process
     port: int
+    log_writer: Process | None = None
+    certificate: Certificate | None = None
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """All that it runs."""
+        return (self.process,) if self.log_writer is None else (self.process, self.log_writer)
+
+
+def started(command: Sequence[str], place: Place, port: int, tls_port: int | None = None) -> Process:
+    """A process that answers on `port` and listens on `tls_port`. BenchFault."""
+    process = Process(command, core=place.core, log=place.folder / "output.txt")
+    try:
+        process.wait_for_answer(port)
+        if tls_port is not None:
+            process.wait_for_port(tls_port)
+    except BaseException:
+        process.end()
+        raise
+    return process
 
 
 class Contender(Protocol):
@@ -45,6 +74,9 @@ class Contender(Protocol):
 
     def version(self) -> str | None:
         """What is installed, None when it is not."""
+
+    def cannot(self, workload: Workload) -> str | None:
+        """Why it cannot take part in that row, None when it can."""
 
     def start(self, workload: Workload, place: Place) -> Running:
         """Start it, set up for `workload`; it answers when this returns. BenchFault."""
@@ -60,7 +92,7 @@ admin = "off"
 data_dir = "{folder}/data"
 workers = 1
 
-[memory]
+{tls}[memory]
 capacity = "{memory}MiB"
 
 [disk]
@@ -80,10 +112,32 @@ origins = ["http://127.0.0.1:{origin}"]
 """
 
 
-def perigee_settings(workload: Workload, *, folder: Path, port: int, origin: int) -> str:
-    """A node file. folder: where cache and log go."""
+def perigee_tls(tls_port: int, certificates: Path) -> str:
+    """A section: our listener for TLS, the folder of certificates, and which those get who name none (or an address)."""
+    return (
+        f'[tls]\nlisten = ["127.0.0.1:{tls_port}"]\ncertificates = "{certificates}"\n'
+        f'default = "{CERTIFIED_NAME}"\nminimum_version = "1.3"\n\n'
+    )
+
+
+def perigee_knows_tls() -> bool:
+    """Whether this checkout has what `perigee_tls` writes."""
+    return "tls" in {field.name for field in fields(NodeSettings)}
+
+
+def perigee_settings(
+    workload: Workload, *, folder: Path, port: int, origin: int, tls_port: int | None = None
+) -> str:
+    """A node file. folder: where cache and log go, and certificates are. tls_port: None = in the clear only."""
     access = folder / "access.log" if workload.access_log else "off"
-    return _PERIGEE.format(port=port, folder=folder, memory=workload.memory_mib, access=access, origin=origin)
+    return _PERIGEE.format(
+        port=port,
+        folder=folder,
+        memory=workload.memory_mib,
+        access=access,
+        origin=origin,
+        tls="" if tls_port is None else perigee_tls(tls_port, folder / CERTIFICATES),
+    )
 
 
 class Perigee:
@@ -101,21 +155,31 @@ class Perigee:
         )
         return f"Perigee {said.stdout.strip() or '(no commit)'} on Python {sys.version.split()[0]}"
 
+    def cannot(self, workload: Workload) -> str | None:
+        """See Contender."""
+        if workload.tls and not perigee_knows_tls():
+            return "this checkout has no settings for TLS to clients (tools/benching/servers.py, perigee_tls)"
+        return None
+
     def start(self, workload: Workload, place: Place) -> Running:
         """`perigee run` with one worker."""
-        port = free_port()
+        port, tls_port, certificate = _ports(workload, place)
         file = place.folder / "node.toml"
-        file.write_text(perigee_settings(workload, folder=place.folder, port=port, origin=place.origin))
+        file.write_text(
+            perigee_settings(workload, folder=place.folder, port=port, origin=place.origin, tls_port=tls_port)
+        )
         command = [sys.executable, "-m", "tools.perigee", "run", "--config", str(file)]
         if self._profile is not None:
             command = [sys.executable, "-m", "tools.benching.worker", str(file), str(self._profile)]
-        process = Process(command, core=place.core, log=place.folder / "output.txt")
-        try:
-            process.wait_for_answer(port)
-        except BaseException:
-            process.end()
-            raise
-        return Running(process, port)
+        process = started(command, place, port, tls_port)
+        return Running(process, tls_port or port, certificate=certificate)
+
+
+def _ports(workload: Workload, place: Place) -> tuple[int, int | None, Certificate | None]:
+    """One in the clear; where the row is over TLS, another for that, and what it shows."""
+    if not workload.tls:
+        return free_port(), None, None
+    return free_port(), free_port(), make_certificate(place.folder / CERTIFICATES)
 
 
 _NGINX = """\
@@ -141,7 +205,7 @@ http {{
   upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location / {{
+{tls}    location / {{
       proxy_pass http://origin;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -157,11 +221,30 @@ http {{
 """
 
 
-def nginx_settings(workload: Workload, *, folder: Path, port: int, origin: int) -> str:
-    """An nginx.conf. folder: where cache and log go."""
+_NGINX_TLS = """\
+    listen 127.0.0.1:{port} ssl backlog=4096;
+    ssl_certificate {certificate.chain};
+    ssl_certificate_key {certificate.key};
+    ssl_protocols TLSv1.3;
+    ssl_session_cache shared:sessions:10m;
+    ssl_buffer_size 16k;
+"""
+
+
+def nginx_settings(
+    workload: Workload,
+    *,
+    folder: Path,
+    port: int,
+    origin: int,
+    tls_port: int | None = None,
+    certificate: Certificate | None = None,
+) -> str:
+    """An nginx.conf. folder: where cache and log go. certificate: shown on `tls_port`; None = in the clear only."""
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
     log = f"{folder}/access.log combined buffer=64k flush=1s" if workload.access_log else "off"
-    return _NGINX.format(port=port, folder=folder, origin=origin, user=user, access=log)
+    tls = "" if certificate is None else _NGINX_TLS.format(port=tls_port, certificate=certificate)
+    return _NGINX.format(port=port, folder=folder, origin=origin, user=user, access=log, tls=tls)
 
 
 class Nginx:
@@ -176,17 +259,25 @@ class Nginx:
         said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=False).stderr
         return said.strip().removeprefix("nginx version: ").replace("/", " ")
 
+    def cannot(self, workload: Workload) -> str | None:
+        """See Contender. It can do everything here."""
+        return None
+
     def start(self, workload: Workload, place: Place) -> Running:
         """One worker process under a master, as it is run everywhere."""
-        port = free_port()
+        port, tls_port, certificate = _ports(workload, place)
         (place.folder / "cache").mkdir()
         file = place.folder / "nginx.conf"
-        file.write_text(nginx_settings(workload, folder=place.folder, port=port, origin=place.origin))
+        file.write_text(
+            nginx_settings(
+                workload,
+                folder=place.folder,
+                port=port,
+                origin=place.origin,
+                tls_port=tls_port,
+                certificate=certificate,
+            )
+        )
         command = ["nginx", "-p", str(place.folder), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
-        process = Process(command, core=place.core, log=place.folder / "output.txt")
-        try:
-            process.wait_for_answer(port)
-        except BaseException:
-            process.end()
-            raise
-        return Running(process, port)
+        process = started(command, place, port, tls_port)
+        return Running(process, tls_port or port, certificate=certificate)

@@ -1,8 +1,8 @@
 """What is measured. PURE.
 
 Owns: `Workload` and the list of them. Rules: each says what the origin must have been asked meanwhile, so that a benchmark
-of hits that were misses cannot look like one; a new row (TLS, a constant rate) is one more value here, and what it needs
-beside its fields is one more kind of `Load`.
+of hits that were misses cannot look like one, and beside whom it is measured; a new row is one more value here, and what it
+needs beside its fields is one more kind of `Load`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ class Origin(Enum):
 
 
 class Unit(Enum):
-    """What a workload's number is; more of it is better but for SECONDS and REQUESTS_AT_ORIGIN."""
+    """What a workload's number is; more of it is better but for P99_SECONDS and REQUESTS_AT_ORIGIN."""
 
     PER_SECOND = "requests/s"
     BYTES_PER_SECOND = "MB/s"
     REQUESTS_AT_ORIGIN = "origin requests"
+    P99_SECONDS = "p99"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class Workload:
     """Each target with a cookie of its own, so that no field section comes twice: nothing can be remembered of one."""
     clients_at_once: int = 0
     """Not 0: no steady load but so many clients at one moment on one cold URL."""
+    rate: int = 0
+    """Not 0: so many requests a second, sent when they are due, whatever becomes of those before."""
+    tls: bool = False
+    """Over TLS 1.3."""
+    beside: tuple[str, ...] = ("nginx", "Varnish")
+    """The contenders that the row is about, beside ours."""
 
     @property
     def distinct(self) -> tuple[str, ...]:
@@ -93,11 +100,15 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "304": lambda: Workload(
         "304", "304 to If-None-Match", _zipf("1k", 1000), extra=(("If-None-Match", TAG),)
     ),
+    "tls": lambda: Workload(
+        "tls", "hits over TLS 1.3, kept connections", _zipf("1k", 1000), tls=True, beside=("nginx",)
+    ),
     "disk": lambda: Workload(
         "disk",
         "disk hits, 8 KB, 10 x the memory tier",
         _uniform("8k", DISK_PATHS),
         memory_mib=DISK_MEMORY_MIB,
+        beside=("nginx",),
         settle_seconds=1.5,
     ),
     "misses": lambda: Workload(
@@ -117,6 +128,14 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
         unit=Unit.BYTES_PER_SECOND,
         connections=4,
         settle_seconds=0.5,
+        beside=("nginx",),
+    ),
+    "rate": lambda: Workload(
+        "rate",
+        "p99 of hits at 10,000 a second, open loop (less is better)",
+        _zipf("1k", 1000),
+        unit=Unit.P99_SECONDS,
+        rate=10_000,
     ),
     "crowd": lambda: Workload(
         "crowd",

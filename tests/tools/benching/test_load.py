@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.benching.load import Builtin, Wrk, extra_of, once
+from tools.benching.load import Builtin, NoMeasurement, OpenLoop, Wrk, extra_of, measured_at_rate, once
 from tools.benching.origin import serve
+from tools.benching.pacing import Told
 from tools.benching.processes import BenchFault
 from tools.benching.workloads import WORKLOADS, Workload
 from tools.ports import free_port
@@ -68,6 +69,46 @@ def test_the_built_in_one_counts_what_it_got(origin: int):
         assert measured.requests > 0
         assert measured.bytes > 1024 * measured.requests
         assert measured.seconds > 0.19  # a loop may ring a timer a hair early
+
+
+def told(**changes: float) -> Told:
+    usual = Told(due=100, answered=100, kept=1.0, p50=0.001, p99=0.002, p999=0.003, late=0.0001)
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def test_what_an_open_loop_told_is_a_measurement_when_it_kept_its_rate():
+    row = replace(SMALL, rate=50)
+    measured = measured_at_rate(row, told())
+    assert (measured.requests, measured.seconds) == (100, 2.0)
+    assert (measured.p50, measured.p99, measured.p999) == (0.001, 0.002, 0.003)
+    assert (measured.kept, measured.late) == (1.0, 0.0001)
+
+
+@pytest.mark.parametrize("changes", [{"kept": 0.98}, {"late": 0.002}])
+def test_a_client_that_fell_behind_measured_nothing(changes: dict[str, float]):
+    with pytest.raises(NoMeasurement):
+        measured_at_rate(replace(SMALL, rate=50), told(**changes))
+
+
+def test_requests_without_an_answer_are_the_servers_fault():
+    with pytest.raises(BenchFault, match="1 of 100"):
+        measured_at_rate(replace(SMALL, rate=50), told(answered=99))
+
+
+@pytest.mark.slow
+def test_a_constant_rate_is_what_it_is_called(origin: int, tmp_path: Path):
+    try:
+        measured = OpenLoop(None, tmp_path).run(replace(SMALL, rate=200), origin, 0.5)
+    except NoMeasurement as fault:
+        pytest.skip(f"this machine has no core for the client: {fault}")
+    assert measured.requests == 100
+    assert measured.seconds == 0.5
+
+
+@pytest.mark.slow
+def test_nobody_at_the_port_is_a_fault(tmp_path: Path):
+    with pytest.raises(BenchFault, match="open_loop"):
+        OpenLoop(None, tmp_path).run(replace(SMALL, rate=200), free_port(), 0.1)
 
 
 @pytest.mark.slow

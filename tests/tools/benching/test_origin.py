@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tools.benching.client import fetch_all
-from tools.benching.origin import TAG, Answering, head, serve, size_of
+from tools.benching.origin import TAG, Answering, head, own_head, serve, size_of
 from tools.ports import free_port
 
 
@@ -50,3 +50,13 @@ async def test_small_and_large_bodies_come_whole_and_are_counted():
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
+
+
+def test_an_object_may_have_validators_of_its_own_in_the_same_head():
+    one, other = own_head(1024, 1_795_502_400, "/1k/own/a"), own_head(1024, 1_795_502_400, "/1k/own/b")
+    assert one == own_head(1024, 1_795_502_400, "/1k/own/a")
+    for name in (b"ETag", b"Last-Modified"):
+        lines = [next(line for line in said.split(b"\r\n") if line.startswith(name)) for said in (one, other)]
+        assert lines[0] != lines[1]
+        assert lines[0] not in head(1024, 1_795_502_400)
+    assert one.count(b"\r\n") == head(1024, 1_795_502_400).count(b"\r\n")

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tools.benching.processes import BenchFault, Cores, Process, cpu_seconds, pinned
+from tools.benching.processes import (
+    BenchFault,
+    Cores,
+    Process,
+    cpu_seconds,
+    pinned,
+    resident_bytes,
+    workers_of,
+)
 from tools.ports import free_port
 
 SERVING = ("-m", "tools.benching.origin")
@@ -58,3 +66,16 @@ def test_cpu_time_is_read_of_who_lives():
 
 def test_the_origin_of_taskset_is_known():
     assert (Cores.of_this_machine().server is None) or shutil.which("taskset")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+def test_resident_memory_is_read_of_who_lives():
+    assert 0 < resident_bytes(os.getpid()) <= resident_bytes(os.getpid(), "VmHWM")
+    with pytest.raises(BenchFault, match="VmRSS"):
+        resident_bytes(2**22 + 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+def test_who_has_no_worker_is_told():
+    with pytest.raises(BenchFault, match="no worker"):
+        workers_of(os.getpid())

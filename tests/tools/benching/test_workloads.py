@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 
 from tools.benching.origin import size_of
+from tools.benching.servers import Nginx
+from tools.benching.varnish import Varnish
 from tools.benching.workloads import DISK_MEMORY_MIB, WORKLOADS, Origin
 
 
@@ -32,3 +34,12 @@ def test_the_disk_row_is_ten_times_what_memory_holds():
 def test_what_is_asked_for_once_reaches_the_origin_and_nothing_else_does(name: str):
     row = WORKLOADS[name]()
     assert (row.origin is Origin.NOTHING) == bool(row.targets)
+
+
+@pytest.mark.parametrize("name", list(WORKLOADS))
+def test_a_row_is_about_contenders_that_there_are_and_that_can(name: str):
+    row = WORKLOADS[name]()
+    others = {Nginx.name: Nginx(), Varnish.name: Varnish()}
+    assert row.beside
+    assert set(row.beside) <= others.keys()
+    assert not (row.tls and Varnish.name in row.beside), "it speaks none"
