@@ -13,9 +13,11 @@ from tools.replaying.origin import SizedOrigin, Thing
 from tools.replaying.player import Plan, play
 from tools.replaying.tiers import Did
 
+LOG = '[nats]\nurl = "nats://127.0.0.1:4222"'
+
 
 def test_a_node_file_is_one_that_perigee_takes(tmp_path: Path):
-    node = TierNode("edge-1", tmp_path / "e", origin=3000, tier='shields = ["127.0.0.1:9"]', log="")
+    node = TierNode("edge-1", tmp_path / "e", origin=3000, tier='shields = ["127.0.0.1:9"]', log=LOG)
     settings = load_node(node.file)
     assert (settings.tier.secrets, len(settings.tier.shields)) == ((SECRET.encode(),), 1)
     assert settings.workers == 1
