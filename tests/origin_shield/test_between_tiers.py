@@ -108,6 +108,20 @@ async def test_a_loop_is_seen(origin: ScriptedOrigin, both: Both):
 # --- age ---
 
 
+@pytest.mark.parametrize(
+    ("said", "by", "left"),
+    [("0", b"edge-0", None), ("1", b"shield-0", None), ("2", b"", b"0"), ("9", b"", b"7")],
+)
+async def test_each_node_is_one_of_those_that_may_forward(
+    origin: ScriptedOrigin, both: Both, said: str, by: bytes, left: bytes | None
+):
+    """RFC 9110 s7.6.2: left is what the origin is told, None = somebody before it answered."""
+    answer = await both[0].request("OPTIONS", "/a", HOST | {"Max-Forwards": said})
+    assert [request.header("Max-Forwards") for request in origin.requests] == ([] if left is None else [left])
+    if left is None:
+        assert (answer.status, members(answer)[0]) == (204, by + b";detail=method")
+
+
 async def test_ages_add_up_and_what_comes_stale_stays_so(origin: ScriptedOrigin, both: Both):
     """Two tiers that each may serve what is stale for a minute do not make two minutes of it."""
     edge, shield = both
