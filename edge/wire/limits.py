@@ -6,7 +6,7 @@ and one past it. Precedents in brackets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KIB = 1024
 
@@ -63,3 +63,22 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+ADDED_FIELDS = 64
+"""That nodes and workers add on the way: Via, CDN-Loop and Cache-Status each, up to MAX_HOPS of them, and some of ours."""
+ADDED_BYTES = 16 * KIB
+"""Of these, but for the addresses on the way, which are as long as the field that a trusted proxy said them in."""
+
+
+def among_ours(limits: Limits) -> Limits:
+    """What nodes and workers may say to each other: all that is let in from outside, and what they add to it themselves.
+
+    With the same bounds, what the first of them took would be refused by the second, as if it were at fault.
+    """
+    return replace(
+        limits,
+        request_head=2 * limits.request_head + ADDED_BYTES,
+        request_fields=limits.request_fields + ADDED_FIELDS,
+        response_head=limits.response_head + ADDED_BYTES,
+        response_fields=limits.response_fields + ADDED_FIELDS,
+    )
