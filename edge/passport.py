@@ -3,9 +3,10 @@
 Owns: `issue` and `check`, the field `Perigee-Passport`, and what it covers: the node's name, the time, the method, the
 authority, the target, and all fields of ours (`Perigee-*`) beside itself, each length-prefixed, under HMAC-SHA256 with a
 secret that the nodes of a network share. Rules: the first secret signs, any of them is good, so that secrets are changed one
-node after the other; a passport is old after half a minute, and until then whoever reads the traffic could show it again
-for the very same request - which makes him know what he has read already, and nothing else. Keep the traffic between nodes
-in a private network or a tunnel all the same: bodies are not covered.
+node after the other; a passport is old after half a minute, and until then whoever reads the traffic could show it again, to
+any node of the network, for the same method and target. Of a GET he learns what he could read already; but a POST is made
+once more, and with another body or other fields, which are not covered. So keep the traffic between nodes in a private
+network or a tunnel.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from edge.semantics.forwarding import (
     Network,
     authority_seen_by_client,
     is_trusted,
+    one_hop_further,
     pseudonym,
     request_to_upstream,
     verified_hops,
@@ -44,7 +45,7 @@ FOR_NODE = b"Perigee-For-Node"
 _AUTHORITY, _HOPS, _NEED, _BACKGROUND = (name.lower() for name in (AUTHORITY, HOPS, NEED, BACKGROUND))
 _OURS = (_AUTHORITY, _HOPS, _NEED, _BACKGROUND, PASSPORT.lower(), FOR_NODE.lower())
 _PARTS = CONDITIONALS | {b"range"}
-GET, HEAD = b"GET", b"HEAD"
+GET, HEAD, OPTIONS, TRACE = b"GET", b"HEAD", b"OPTIONS", b"TRACE"
 
 
 class Shields(Protocol):
@@ -270,6 +271,8 @@ class Tiers:
         self, exchange: Exchange, head: RequestHead, fields: Fields, *, passed_on: bool
     ) -> UpstreamRequest:
         """As to a worker, through the network: it may come back to us, and a body or an upgrade comes along."""
+        if head.method in (OPTIONS, TRACE):
+            fields = one_hop_further(fields)
         fields = fields.with_added(via_line(self._name, head.minor), (b"CDN-Loop", pseudonym(self.cdn_id)))
         request = self._to_tier(exchange, head, fields)
         parsed = exchange.request

@@ -120,6 +120,7 @@ class Shield:
             max_connections=CONNECTIONS,
             retries=0,
             allow_private_names=True,
+            is_ours=True,
         )
         return self._pool.upstream(rules)
 

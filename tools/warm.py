@@ -87,6 +87,10 @@ async def _wishes(asked: Warm) -> Wishes:
     if asked.log is not None:
         return from_log(read(asked.log).lines, asked.host)
     if asked.sitemap is not None:
+        if not asked.sitemap.startswith(("http://", "https://")):
+            raise ConfigFault(
+                f"--sitemap: {asked.sitemap!r} is no URL; write http://HOST/sitemap.xml (for a file of URLs: --url-list)"
+            )
         return once(read_url(url) for url in await fetch_all(asked.sitemap, by_http))
     assert asked.peer is not None, "nothing to warm with"
     async with PurgeClient(address_of(asked.peer, "--from")) as client:

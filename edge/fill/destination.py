@@ -23,7 +23,7 @@ from edge.fill.tally import Tally
 from edge.measures import Measures
 from edge.semantics.rules import OriginAddress, OriginRules
 from edge.tasks import TaskOwner
-from edge.wire.limits import Limits
+from edge.wire.limits import Limits, among_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,9 @@ class _Waiter:
 class Destination:
     """See the module. `rules` of the methods: those of the site that asks; sites that share an origin may differ."""
 
-    def __init__(self, origin: OriginAddress, room: PoolRoom) -> None:
+    def __init__(self, origin: OriginAddress, room: PoolRoom, *, is_ours: bool = False) -> None:
         self.origin = origin
+        self._is_ours = is_ours
         self.name = _label(origin)
         self.tally = Tally(room.measures, self.name)
         self._room = room
@@ -271,7 +272,8 @@ class Destination:
         raise failure
 
     def _made(self, host: str, where: str) -> Connection:
-        return Connection(self, where, host, self._room.clock, self._room.limits)
+        limits = among_ours(self._room.limits) if self._is_ours else self._room.limits
+        return Connection(self, where, host, self._room.clock, limits)
 
     async def _tls(self, rules: OriginRules) -> Tls | None:
         if self.origin.scheme != b"https":

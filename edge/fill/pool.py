@@ -25,7 +25,7 @@ from edge.semantics.rules import OriginAddress, OriginRules
 from edge.tasks import TaskOwner
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 
-_Key = tuple[bytes, bytes, int, bool, str | None, str | None, bool]
+_Key = tuple[bytes, bytes, int, bool, str | None, str | None, bool, bool]
 
 
 class OriginPool:
@@ -59,10 +59,11 @@ class OriginPool:
             rules.tls_ca_file,
             rules.tls_server_name,
             rules.allow_private_names,
+            rules.is_ours,
         )
         held = self._destinations.get(key)
         if held is None:
-            held = self._destinations[key] = Destination(origin, self._room)
+            held = self._destinations[key] = Destination(origin, self._room, is_ours=rules.is_ours)
         return held
 
     def aim(self, origin: OriginAddress, rules: OriginRules) -> Aim:

@@ -181,7 +181,7 @@ def request_to_upstream(
         if coding is not None and (coding,) != fields.all(b"accept-encoding"):
             fields = fields.with_set(b"Accept-Encoding", coding)
     elif request.method in {b"OPTIONS", b"TRACE"}:
-        fields = _one_hop_further(fields)
+        fields = one_hop_further(fields)
     told = _told(request.authority, tuple(hops))
     if rules.key.headers:
         told = tuple(line for line in told if line[0].lower() not in rules.key.headers)
@@ -228,8 +228,8 @@ def _quoted(text: str) -> bytes:
     return (text if _TOKEN.fullmatch(text) else f'"{text}"').encode("latin-1")
 
 
-def _one_hop_further(fields: Fields) -> Fields:
-    """Max-Forwards less one (RFC 9110 s7.6.2); see `ends_here`."""
+def one_hop_further(fields: Fields) -> Fields:
+    """Max-Forwards less one (RFC 9110 s7.6.2), for OPTIONS and TRACE; see `ends_here`."""
     digits = fields.get(b"max-forwards")
     if digits is None or not digits.isdigit() or len(digits) > 9 or int(digits) == 0:
         return fields

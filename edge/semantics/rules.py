@@ -207,6 +207,8 @@ class OriginRules:
     """False: an address that a *name* resolves to must not be loopback, private or link-local unless the settings name it."""
     store_close_delimited: bool = False
     """True: a body that ends with a clean FIN and has no length may be stored."""
+    is_ours: bool = False
+    """True: what is asked is a worker or a node of ours, which adds to what an origin said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ class CommandLine:
         form = log.form if self.form is None else self.form
         return Loaded(replace(settings, log=replace(log, level=level, form=form)), contents)
 
+    def named(self, name: str) -> CommandLine:
+        """The same, holding on to the name in force alone: for what is compared with settings that are."""
+        return replace(self, overrides=replace(self.overrides, name=name))
+
     def pinned(self, settings: NodeSettings) -> CommandLine:
         """The same, holding on to the name and the folder in force, which a file can change only for the next start."""
         overrides = replace(self.overrides, name=settings.name, data_dir=str(settings.data_dir.absolute()))

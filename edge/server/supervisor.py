@@ -286,7 +286,7 @@ class Supervisor:
         """
         command_line = self._command_line
         if self.settings.network is not None:
-            command_line = command_line.pinned(self.settings)
+            command_line = command_line.named(self.settings.name)
         loaded = command_line.load()
         assert self._run_dir is not None, "a reload before the start"
         write_contents(loaded.contents, contents_of(self._run_dir))

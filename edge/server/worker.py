@@ -46,6 +46,7 @@ from edge.settings.sites import purged_keys
 from edge.store.sweep import Sweep
 from edge.tasks import TaskOwner
 from edge.tiers import Tiers
+from edge.wire.limits import among_ours
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class Worker:
                 sock,
                 node,
                 node_name=settings.name.encode(),
-                limits=settings.limits,
+                limits=among_ours(settings.limits) if is_tier else settings.limits,
                 clock=self.clock,
                 measures=self.measures,
                 tasks=self._tasks,
@@ -277,7 +278,7 @@ class Worker:
     def _peer(self, index: int) -> Upstream:
         address = OriginAddress(b"http", b"unix:" + str(self._tier_socket_of(index)).encode(), 0)
         return self._pool.upstream(
-            OriginRules(origins=(address,), timeouts=BETWEEN_WORKERS, max_connections=4096)
+            OriginRules(origins=(address,), timeouts=BETWEEN_WORKERS, max_connections=4096, is_ours=True)
         )
 
     async def _invalidate_groups(self, groups: Sequence[Group]) -> None:
@@ -353,7 +354,7 @@ class Worker:
         self.sweep.look_everywhere()
         self.node.lane.bound(settings.limits)
         for listener in self._listeners:
-            listener.limits = settings.limits
+            listener.limits = among_ours(settings.limits) if listener.is_tier else settings.limits
             if not listener.is_tier:
                 listener.proxies = settings.proxy_protocol
         self._tiers.secret = _sealing(settings)

@@ -132,7 +132,7 @@ NATS = (
         ListOf(NatsUrl(), 16, one=True),
         "nats.url",
         "The servers of the purge log, the same for all nodes of a network. Empty: this node starts a server of its own, on "
-        "loopback, and purges reach this node only.",
+        "loopback, and purges reach this node only; not for nodes that ask each other.",
         restart=True,
     ),
     _file("nats.credentials", "A .creds file that says who we are to the servers."),

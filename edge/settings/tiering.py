@@ -1,7 +1,8 @@
 """What a node needs to be one among others. PURE.
 
-Owns: `unfit`. Rules: nodes know each other by a secret; a node that others ask listens for them. Whether others ask it, its
-network says (edge.settings.network), or else its own tier.listen.
+Owns: `unfit`. Rules: nodes know each other by a secret; a node that others ask listens for them; all read the same purge log,
+or none: what was stored by another log's positions is never served to who asks by its own, so that a tier would store
+for nobody. Whether others ask it, its network says (edge.settings.network), or else its own tier.listen.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 from edge.settings.document import Document
 from edge.settings.network import Network, Role, tiers_of
-from edge.settings.node import NodeSettings
+from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.problems import Problem, quoted
 
 
@@ -18,13 +19,17 @@ def unfit(settings: NodeSettings, document: Document) -> Iterator[Problem]:
     """What is missing. document: the node file."""
     tier = settings.tier
     is_asked = _is_asked(settings)
-    needs_secrets = tier.listen or tier.shields or is_asked or _asks(settings)
-    if needs_secrets and not tier.secrets and not _says_secrets(document):
+    is_among_others = tier.listen or tier.shields or is_asked or _asks(settings)
+    if is_among_others and not tier.secrets and not _says_secrets(document):
         wrong = "nodes know each other by a secret, and there is none"
         yield document.problem(("tier", "secrets"), wrong, 'write [{ env = "PERIGEE_TIER_SECRET" }]')
     if is_asked and tier.listen is None:
         wrong = f"{settings.network_file} has other nodes ask {quoted(settings.name)}, and it listens nowhere for them"
         yield document.problem(("tier", "listen"), wrong, "write the address of this machine that they reach")
+    if is_among_others and settings.purge.log is PurgeLogKind.NATS and not settings.nats.url:
+        wrong = "nodes that ask each other read one purge log, and without a server named this one keeps a log of its own"
+        instead = 'write the servers, the same on all nodes; or, where nothing is ever purged, purge.log = "off" on all'
+        yield document.problem(("nats", "url"), wrong, instead)
 
 
 def _says_secrets(document: Document) -> bool:

@@ -1,6 +1,7 @@
 """Whether a network holds together. PURE.
 
-Owns: `disorders`. Rules: a name stands once in its array and everything that is named is there; misses never go in a circle
+Owns: `disorders`. Rules: a name stands once in its array and everything that is named is there; no two nodes are asked at one
+address; misses never go in a circle
 (a region whose shields serve others uses its own); nothing is an orphan - a region has a POP, a POP has addresses or shields,
 a shield has somebody whose misses it gets; edges that share their keys can be asked for them; a host is routed by one site,
 and is not a static record besides.
@@ -41,6 +42,7 @@ def disorders(document: Document, network: Network) -> list[Problem]:
     checked = _Checked(document, network)
     return [
         *_twice(checked),
+        *_confused(checked),
         *_unknown(checked),
         *_circles(checked),
         *_without_shields(checked),
@@ -73,6 +75,26 @@ def _twice(checked: _Checked) -> Iterator[Problem]:
     for index, origin in enumerate(origins):
         if origin in origins[:index]:
             yield checked.problem(("zone", index, "origin"), "this zone stands above", "write it once")
+
+
+def _confused(checked: _Checked) -> Iterator[Problem]:
+    """Nodes that would be taken for one another: by CDN-Loop, which knows no case, or by who asks them."""
+    names: dict[str, str] = {}
+    asked: dict[str, str] = {}
+    for index, node in enumerate(checked.network.nodes):
+        other = names.setdefault(node.name.lower(), node.name)
+        if other != node.name:
+            wrong = f"{quoted(node.name)} and {quoted(other)} are the same in CDN-Loop, so one refuses what the other asks"
+            yield checked.problem(("node", index, "name"), wrong, "write another one")
+        if node.for_nodes is not None:
+            other = asked.setdefault(str(node.for_nodes), node.name)
+            if other != node.name:
+                wrong = (
+                    f"nodes ask {quoted(other)} at {node.for_nodes}, so that this one would never be asked"
+                )
+                yield checked.problem(
+                    ("node", index, "http" if node.tier is None else "tier"), wrong, "write its own address"
+                )
 
 
 def _unknown(checked: _Checked) -> Iterator[Problem]:

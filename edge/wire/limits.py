@@ -6,7 +6,7 @@ and one past it. Precedents in brackets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KIB = 1024
 
@@ -63,3 +63,29 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+ADDED_FIELDS = 64
+"""That nodes and workers add on the way: Via, CDN-Loop and Cache-Status each, up to MAX_HOPS of them, and some of ours."""
+ADDED_BYTES = 16 * KIB
+"""Of these, but for the addresses on the way, which are as long as the field that a trusted proxy said them in."""
+
+BURSTS = 20
+"""Times reader_stall. A node whose client is slow takes nothing until its own buffers, the kernel's among them, have room
+again; with 2.6 MB of these on both sides, a client at 60 KB/s was cut by the shield, and by the edge alone it was not."""
+
+
+def among_ours(limits: Limits) -> Limits:
+    """What nodes and workers may say to each other: all that is let in from outside, and what they add to it themselves.
+
+    With the same bounds, what the first of them took would be refused by the second, as if it were at fault. And who reads
+    too slowly is cut by the node or worker that he came to: what is behind it sees bursts, and only ends what hangs.
+    """
+    return replace(
+        limits,
+        request_head=2 * limits.request_head + ADDED_BYTES,
+        request_fields=limits.request_fields + ADDED_FIELDS,
+        response_head=limits.response_head + ADDED_BYTES,
+        response_fields=limits.response_fields + ADDED_FIELDS,
+        reader_stall=BURSTS * limits.reader_stall,
+        reader_min_rate=0,
+    )

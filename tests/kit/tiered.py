@@ -29,6 +29,7 @@ def node_file(
     listed = ", ".join(f'"127.0.0.1:{port}"' for port in shields)
     secrets = "" if "secrets" in tier else f'secrets = ["{SECRET}"]\n'
     return (
+        '[purge]\nlog = "off"\n'
         f"[tier]\n{listening}shields = [{listed}]\n{secrets}{tier}\n"
         f'[[site]]\nname = "site"\nhostnames = ["*"]\norigins = ["{origin}"]\n{site}'
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.wire.limits import DEFAULT_LIMITS
 from tests.kit.answer import Answer, Ending
 from tests.kit.edge import Edge
 from tests.kit.origin import Canned, OriginConnection, OriginRequest, ScriptedOrigin
@@ -106,6 +107,52 @@ async def test_a_loop_is_seen(origin: ScriptedOrigin, both: Both):
 
 
 # --- age ---
+
+
+# --- what is as large as is let in ---
+
+
+async def test_what_an_edge_lets_in_its_shield_does_too(origin: ScriptedOrigin, both: Both):
+    """Nodes add to a request on its way: with the same bounds, the client of an edge would get the shield's 431."""
+    origin.default = Canned(200, {"Cache-Control": "no-store"}, b"body")
+    limits = DEFAULT_LIMITS
+    client = await both[0].client()
+    many = HOST | {f"X-{at}": "" for at in range(limits.request_fields - 2)}
+    async with client:
+        assert (await client.request("GET", "/many", many)).status == 200
+        room = limits.request_head - len(b"GET /long HTTP/1.1\r\nHost: a.example\r\nX: \r\n\r\n")
+        assert (await client.request("GET", "/long", HOST | {"X": "a" * (room - 2)})).status == 200
+        assert (await client.request("GET", "/long", HOST | {"X": "a" * (room + 1)})).status == 431
+    assert [request.path for request in origin.requests] == ["/many", "/long"]
+
+
+async def test_an_answer_as_large_as_an_edge_takes_passes_and_is_nobodys_fault(
+    origin: ScriptedOrigin, both: Both
+):
+    """Else whoever can make an origin say much could take every shield out of service."""
+    edge, _ = both
+    fields = {f"X-{at}": "" for at in range(DEFAULT_LIMITS.response_fields - 3)}
+    origin.on("/many", Canned(200, fields | {"Cache-Control": "no-store"}, b"body"))
+    room = DEFAULT_LIMITS.response_head - 128
+    origin.on("/long", Canned(200, {"X": "a" * room, "Cache-Control": "no-store"}, b"body"))
+    for path in ("/many", "/many", "/long", "/long"):
+        answer = await edge.get(path, HOST)
+        assert (answer.status, members(answer)[0][:8]) == (200, b"shield-0")
+    assert edge.counted("perigee_shield_requests_total") == {"answered": 4}
+
+
+@pytest.mark.parametrize(
+    ("said", "by", "left"),
+    [("0", b"edge-0", None), ("1", b"shield-0", None), ("2", b"", b"0"), ("9", b"", b"7")],
+)
+async def test_each_node_is_one_of_those_that_may_forward(
+    origin: ScriptedOrigin, both: Both, said: str, by: bytes, left: bytes | None
+):
+    """RFC 9110 s7.6.2: left is what the origin is told, None = somebody before it answered."""
+    answer = await both[0].request("OPTIONS", "/a", HOST | {"Max-Forwards": said})
+    assert [request.header("Max-Forwards") for request in origin.requests] == ([] if left is None else [left])
+    if left is None:
+        assert (answer.status, members(answer)[0]) == (204, by + b";detail=method")
 
 
 async def test_ages_add_up_and_what_comes_stale_stays_so(origin: ScriptedOrigin, both: Both):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_worker_that_is_started_later_holds_on_to_name_and_folder(file: Path, 
     file.write_text(NODE.replace("from-file", "other"))
     settings = pinned.load().settings
     assert (settings.name, settings.data_dir) == ("from-file", tmp_path / "data")
+
+
+def test_a_name_that_is_held_on_to_changes_nothing_else(file: Path):
+    """Of a file named from the working folder, too: a reload reports what changed, and nothing else."""
+    said = CommandLine(Path(os.path.relpath(file)), Overrides())
+    before = said.load().settings
+    assert said.named(before.name).load().settings == before
+    file.write_text(NODE.replace("from-file", "other"))
+    assert said.named(before.name).load().settings == before
 
 
 def test_what_was_kept_makes_the_same_settings_whatever_became_of_the_files(file: Path, tmp_path: Path):

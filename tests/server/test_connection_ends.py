@@ -12,6 +12,7 @@ from edge.exchange import Exchange, Reply
 from edge.semantics.message import EMPTY
 from edge.server.connection import LINGER_SECONDS, Waits
 from edge.wire.limits import DEFAULT_LIMITS as LIMITS
+from edge.wire.limits import Limits, among_ours
 from tests.kit.answer import Ending
 from tests.kit.client import RawClient
 from tests.kit.listening import Answer, Listening, Recorded, Stream, counting, listening, saying, streaming
@@ -102,14 +103,21 @@ async def test_no_deadline_runs_while_an_exchange_is_under_way():
         assert (await client.read_answer()).body == b"held"
 
 
-async def test_a_reader_that_takes_nothing_is_cut():
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(LIMITS, id="a client"),
+        pytest.param(among_ours(LIMITS), id="a node, which may have a slow client"),
+    ],
+)
+async def test_a_reader_that_takes_nothing_is_cut(limits: Limits):
     body = bytes(50_000_000)
-    async with listening({b"/a": saying(body)}) as edge, await edge.client() as client:
+    async with listening({b"/a": saying(body)}, limits=limits) as edge, await edge.client() as client:
         client.pause_reading()
         await client.send(GET)
         await edge.until(lambda: any(c.sending.is_paused for c in edge.connections), "a full socket")
         edge.pass_time(1)
-        edge.pass_time(LIMITS.reader_stall)
+        edge.pass_time(limits.reader_stall)
         assert edge.counted("perigee_bound_reached_total") == {}
         edge.pass_time(1)
         assert edge.counted("perigee_bound_reached_total") == {"reader_stall": 1}

@@ -11,7 +11,7 @@ from edge.settings.node import ListenAddress
 from edge.settings.problems import Refused, SettingsFault
 from edge.settings.tier_schema import SharedSecret
 
-SITE = '[[site]]\nhostnames = ["*"]\norigins = ["http://127.0.0.1:1"]\n'
+SITE = '[purge]\nlog = "off"\n[[site]]\nhostnames = ["*"]\norigins = ["http://127.0.0.1:1"]\n'
 
 
 @pytest.mark.parametrize("value", ["", "short", "x" * 15, "x" * 513, "with\nnewline" * 3, 7, None])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.settings.load import load_node
-from edge.settings.problems import SettingsFault
+from edge.settings.problems import Problem, SettingsFault
 
 NETWORK = """
 [[region]]
@@ -27,6 +27,7 @@ SHIELD = '[[node]]\nname = "fra-s1"\npop = "fra"\nrole = "shield"\nhttp = "10.0.
 SHARING = NETWORK.replace("longitude", "siblings = true\nlongitude") + 'tier = "10.0.1.1:8090"\n'
 SITE = '[[site]]\nhostnames = ["*"]\norigins = ["http://127.0.0.1:3000"]\n'
 SECRETS = '[tier]\nsecrets = ["0123456789abcdef"]\n'
+LOG = '[nats]\nurl = "nats://10.0.1.20"\n'
 LISTEN = 'listen = "10.0.1.1:8090"\n'
 
 
@@ -57,10 +58,34 @@ def test_what_a_node_needs_to_be_one_of_a_network(
 ):
     (tmp_path / "network.toml").write_text(network)
     file = tmp_path / "edge.toml"
-    file.write_text(f'[node]\nname = "{name}"\nnetwork = "network.toml"\n{tier}{SITE}')
-    found: list[str] = []
+    file.write_text(f'[node]\nname = "{name}"\nnetwork = "network.toml"\n{tier}{LOG}{SITE}')
+    assert sorted(problem.setting for problem in problems(file)) == sorted(missing)
+
+
+def problems(file: Path) -> tuple[Problem, ...]:
     try:
         load_node(file, env={})
     except SettingsFault as fault:
-        found = [problem.setting for problem in fault.problems]
-    assert sorted(found) == sorted(missing)
+        return tuple(fault.problems)
+    return ()
+
+
+@pytest.mark.parametrize("log", [LOG, '[purge]\nlog = "off"\n', ""], ids=["one for all", "none", "its own"])
+@pytest.mark.parametrize(
+    "tier",
+    [
+        SECRETS + LISTEN,
+        SECRETS + 'shields = ["10.0.1.9:8090"]\n',
+        pytest.param("", id="nobody to ask and nobody who asks"),
+    ],
+)
+def test_nodes_that_ask_each_other_read_one_purge_log(tmp_path: Path, tier: str, log: str):
+    """With logs of their own, a shield would store for nobody: it cannot know what the edge's positions mean."""
+    file = tmp_path / "edge.toml"
+    file.write_text(f"{tier}{log}{SITE}")
+    found = problems(file)
+    assert [problem.setting for problem in found] == (["nats.url"] if tier and not log else [])
+    for problem in found:
+        assert 'the same on all nodes; or, where nothing is ever purged, purge.log = "off" on all' in str(
+            problem
+        )

@@ -27,7 +27,8 @@ A = (IPv4Address("192.0.2.1"),)
 EU, US = Region("eu"), Region("us")
 FRA, IAD = Pop("fra", "eu", ipv4=A), Pop("iad", "us", ipv4=A)
 EDGE = NetworkNode("fra-1", "fra")
-FRA_SHIELD, IAD_SHIELD = NetworkNode("fra-s", "fra", Role.SHIELD), NetworkNode("iad-s", "iad", Role.SHIELD)
+FRA_SHIELD = NetworkNode("fra-s", "fra", Role.SHIELD, ListenAddress("10.0.1.9", 80))
+IAD_SHIELD = NetworkNode("iad-s", "iad", Role.SHIELD, ListenAddress("10.0.2.9", 80))
 SHOP = RoutedSite("shop", (b"shop.net",))
 SOUND = Network((EU, US), (FRA, IAD), (EDGE, FRA_SHIELD, IAD_SHIELD), (SHOP,))
 ZONE = Zone(b"example.net")
@@ -74,6 +75,24 @@ TABLE: list[tuple[str, Network, list[str]]] = [
         ],
     ),
     (
+        "a node is not taken for another one",
+        replace(
+            SOUND,
+            nodes=(
+                *SOUND.nodes,
+                replace(EDGE, name="FRA-1"),
+                replace(FRA_SHIELD, name="fra-s9", tier=ListenAddress("10.0.1.8", 8090)),
+                replace(FRA_SHIELD, name="fra-s8", tier=ListenAddress("10.0.1.8", 8090)),
+                replace(FRA_SHIELD, name="fra-s7", http=ListenAddress("10.0.1.8", 8090)),
+            ),
+        ),
+        [
+            'node[3].name: "FRA-1" and "fra-1" are the same in CDN-Loop, so one refuses what the other asks',
+            'node[5].tier: nodes ask "fra-s9" at 10.0.1.8:8090, so that this one would never be asked',
+            'node[6].http: nodes ask "fra-s9" at 10.0.1.8:8090, so that this one would never be asked',
+        ],
+    ),
+    (
         "a region's name is no word with a meaning",
         Network((Region("none"),), (Pop("fra", "none", ipv4=A),)),
         ['region[0].name: "none" means something else where a region may be named'],
@@ -113,7 +132,7 @@ TABLE: list[tuple[str, Network, list[str]]] = [
             SOUND,
             regions=(replace(EU, shields="us"), replace(US, shields="asia"), Region("asia")),
             pops=(FRA, IAD, Pop("sin", "asia", ipv4=A)),
-            nodes=(IAD_SHIELD, NetworkNode("sin-s", "sin", Role.SHIELD)),
+            nodes=(IAD_SHIELD, NetworkNode("sin-s", "sin", Role.SHIELD, ListenAddress("10.0.3.9", 80))),
             routes=(replace(SHOP, shields="us"),),
         ),
         ['region[0].shields: "us" itself uses the shields of "asia"'],

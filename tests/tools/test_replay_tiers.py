@@ -7,7 +7,21 @@ from pathlib import Path
 import pytest
 
 from tools import replay_tiers
-from tools.replay_tiers import BEGIN, END, PAGE, ROWS, Row, Run, between_markers, least_of, main, table_line
+from tools.replay_tiers import (
+    BEGIN,
+    END,
+    PAGE,
+    ROWS,
+    Row,
+    Run,
+    between_markers,
+    edged,
+    least_beside,
+    least_of,
+    main,
+    small,
+    table_line,
+)
 from tools.replaying.access_lines import Line, Recorded
 from tools.replaying.origin import Counted
 from tools.replaying.spread import Spread
@@ -62,6 +76,37 @@ def test_a_replay_in_time_says_how_late_it_was():
     assert said.startswith(
         "| the log's own times (the latest request 2.5 s late) | 4 requests, 0 MB | 1 requests"
     )
+
+
+def test_of_edges_that_forget_the_most_is_what_they_asked_for_more_than_once():
+    """Nine asked for three targets: six of nine can be saved, though four edges that keep all would have asked six times."""
+    alone = Run(Counted(9, 0, 90_000_000), Tally([12]), ("e",), ())
+    shielded = Run(Counted(3, 0, 30_000_000), Tally([12]), ("e",), ("s",))
+    least = least_of(recorded("aaabbbccc", 10_000_000), TURNS)
+    row = small(Spread.TURNS, 16)
+    assert (row.memory, row.disk, row.has_room) == ("16MiB", "off", False)
+    assert least_beside(least, row, alone).alone == 9
+    assert least_beside(least, TURNS, alone) == least
+    said = table_line(row, alone, shielded, least)
+    assert said.startswith(
+        "| requests go round; edges have 16 MiB of memory and no disk | 9 requests, 90 MB |"
+    )
+    assert "| **66.7%**, 66.7% of bytes | 66.7%, 66.7% of bytes |" in said
+
+
+def test_edges_may_be_others_for_all_rows():
+    assert edged(TURNS, None, None) is TURNS
+    said = edged(small(Spread.TURNS, 16), "48MiB", None)
+    assert (said.memory, said.disk) == ("48MiB", "off")
+    assert said.what == "requests go round; edges have memory 48MiB, disk off"
+    assert edged(TURNS, "48MiB", None).what == "requests go round; edges have memory 48MiB, disk enough"
+
+
+def test_a_size_of_edges_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for option in ("--edge-memory", "--edge-disk"):
+        with pytest.raises(SystemExit):
+            main([str(tmp_path / "log"), "turns", option, "16"])
+        assert "'16' is no size; write one as 16MiB" in capsys.readouterr().err
 
 
 def test_the_page_has_a_place_for_the_table():

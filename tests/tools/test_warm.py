@@ -51,7 +51,13 @@ def test_nothing_to_warm_with_is_said(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "asked", [Warm("x"), Warm(NOBODY, peer="x"), Warm(NOBODY, peer=NOBODY, header=("x",))]
+    "asked",
+    [
+        Warm("x"),
+        Warm(NOBODY, peer="x"),
+        Warm(NOBODY, peer=NOBODY, header=("x",)),
+        Warm(NOBODY, sitemap="sitemap.xml"),
+    ],
 )
 def test_what_is_no_address_or_field_is_refused(asked: Warm):
     with pytest.raises(ConfigFault):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ClientFault
-from edge.wire.limits import DEFAULT_LIMITS, Limits
+from edge.wire.limits import DEFAULT_LIMITS, Limits, among_ours
 from edge.wire.request import find_head_end, parse_host, parse_request_head
 from tests.kit.request_heads import NeverEnds, read, read_bytewise
 
@@ -138,3 +138,11 @@ def test_no_host_raises_anything_but_a_client_fault(value: bytes):
     except ClientFault:
         return
     assert parse_host(authority.render(), b"http") == authority
+
+
+def test_among_nodes_of_ours_a_reader_may_take_what_he_gets_in_bursts():
+    """Its client takes 500 bytes a second, and between them are buffers; only what hangs is cut, and in minutes."""
+    ours = among_ours(DEFAULT_LIMITS)
+    assert ours.reader_stall * DEFAULT_LIMITS.reader_min_rate >= DEFAULT_LIMITS.write_buffer
+    assert ours.reader_stall <= 600
+    assert ours.reader_min_rate == 0

@@ -1,7 +1,7 @@
 """A network on one machine to replay a log through: edges, and where they are wanted shields, real `perigee run` processes.
 
-Owns: `TierNode`, `Network`. Rules: all have one purge log, and a worker each; nobody has anything stored at the start; only
-what was started here is ended (tools.soaking.processes).
+Owns: `TierNode`, `Network`, `Room`. Rules: all have one purge log, and a worker each; nobody has anything stored at the start;
+shields have room for all; only what was started here is ended (tools.soaking.processes).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from edge.settings.units import SIZE_UNITS, parse_size
 from tools.ports import free_ports
 from tools.soaking.processes import LOOK_SECONDS, START_SECONDS, LogCluster, Member, NotUp
 
@@ -31,8 +32,11 @@ workers = 1
 [log]
 access = "off"
 level = "warning"
+[memory]
+capacity = "{memory}"
+max_object = "{max_object}"
 [disk]
-capacity = "4GiB"
+capacity = "{disk}"
 [limits]
 connections_per_client = 20000
 [tier]
@@ -50,11 +54,44 @@ origins = ["http://127.0.0.1:{origin}"]
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a node has for what it stores: memory.capacity and disk.capacity, as settings have them."""
+
+    memory: str = "256MiB"
+    disk: str = "4GiB"
+
+    @classmethod
+    def of(cls, memory: str | None, disk: str | None) -> Room:
+        """None = room for all."""
+        return cls(memory or cls().memory, disk or cls().disk)
+
+    @property
+    def max_object(self) -> str:
+        """memory.max_object: the default, or all there is where that is less."""
+        usual = 4 * SIZE_UNITS["MiB"]
+        return f"{min(usual, parse_size(self.memory) or usual)}B"
+
+
+_PLENTY = Room()
+
+
 class TierNode(Member):
-    """One node. tier: the rest of its [tier] table; log: its [nats] table; sites: its sites, None = one for every host."""
+    """One node.
+
+    tier: the rest of its [tier] table; log: its [nats] table; sites: its sites, None = one for every host.
+    """
 
     def __init__(
-        self, name: str, folder: Path, *, origin: int, tier: str = "", log: str = "", sites: str | None = None
+        self,
+        name: str,
+        folder: Path,
+        *,
+        origin: int,
+        tier: str = "",
+        log: str = "",
+        sites: str | None = None,
+        room: Room = _PLENTY,
     ) -> None:
         folder.mkdir(parents=True)
         super().__init__(name, folder / "output.txt")
@@ -66,6 +103,9 @@ class TierNode(Member):
             admin=self.admin_port,
             folder=folder,
             secret=SECRET,
+            memory=room.memory,
+            max_object=room.max_object,
+            disk=room.disk,
             tier=tier,
             log=log,
             sites=_SITE.format(origin=origin) if sites is None else sites,
@@ -114,8 +154,10 @@ class Network:
 
 
 @asynccontextmanager
-async def network(folder: Path, *, origin: int, edges: int, shields: int) -> AsyncIterator[Network]:
-    """It serves while the context lasts. NotUp."""
+async def network(
+    folder: Path, *, origin: int, edges: int, shields: int, room: Room = _PLENTY
+) -> AsyncIterator[Network]:
+    """It serves while the context lasts. room: of each edge. NotUp."""
     async with LogCluster(folder / "log", size=1) as cluster:
         listens = [f"127.0.0.1:{port}" for port in free_ports(shields)]
         above = [
@@ -136,6 +178,7 @@ async def network(folder: Path, *, origin: int, edges: int, shields: int) -> Asy
                 origin=origin,
                 tier=f"shields = [{asked}]",
                 log=cluster.settings,
+                room=room,
             )
             for at in range(edges)
         ]
