@@ -40,7 +40,8 @@ class Clock(Protocol):
         """Seconds since some moment in the past; for differences only."""
 
 
-def _monotonic() -> Callable[[], float]:
+def monotonic() -> Callable[[], float]:
+    """What reads the monotonic clock, in seconds."""
     boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     if boottime is None:
         return time.monotonic
@@ -64,7 +65,7 @@ class SystemClock:
         mono: Callable[[], float] | None = None,
     ) -> None:
         self._wall = wall
-        self._mono = _monotonic() if mono is None else mono
+        self._mono = monotonic() if mono is None else mono
         self._base_mono = self._mono()
         at = self._wall()
         self._seen_drift = at - self._base_mono
