@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge.clock import monotonic
+from edge.metrics import Counter
 
 SLOW_SECONDS: Final = 0.002
 """Forty times what a row out of the page cache takes, and a quarter of a rotating disk's seek."""
@@ -30,21 +31,24 @@ def blocks_read() -> int:
 
 
 class Pace:
-    """See the module. rests: how often reads were sent to the threads."""
+    """See the module."""
 
-    __slots__ = ("_blocks", "_mono", "_quick", "_read", "_rest", "_until", "rests")
+    __slots__ = ("_blocks", "_mono", "_quick", "_read", "_rest", "_rests", "_until")
 
     def __init__(
-        self, mono: Callable[[], float] | None = None, blocks: Callable[[], int] = blocks_read
+        self,
+        mono: Callable[[], float] | None = None,
+        blocks: Callable[[], int] = blocks_read,
+        rests: Counter | None = None,
     ) -> None:
-        """mono: monotonic seconds. blocks: as `blocks_read`."""
+        """mono: monotonic seconds. blocks: as `blocks_read`. rests: counts how often all was sent to the threads."""
         self._mono = mono or monotonic()
         self._blocks = blocks
         self._read = blocks()
         self._until = 0.0
         self._rest = REST_SECONDS
         self._quick = 0
-        self.rests = 0
+        self._rests = rests or Counter()
 
     def begin(self) -> float | None:
         """The moment at which a read on the loop begins, to be given to `end`; None = a thread has to do it."""
@@ -60,7 +64,7 @@ class Pace:
             return
         if self._quick >= TRUSTED_READS:
             self._rest = REST_SECONDS
-        self.rests += 1
+        self._rests.value += 1
         self._quick = 0
         self._until = now + self._rest
         self._rest = min(2 * self._rest, REST_MOST_SECONDS)

@@ -92,7 +92,7 @@ class Store:
             self._writing = WriteBehind(
                 disk, measures, write_behind_bytes, on_fault, written=self._look_again
             )
-        self._pace = Pace()
+        self._pace = Pace(rests=measures.store_rests.of())
         self._at_hand: AtHand | None = None
         if disk is not None and self._writing is not None:
             self._at_hand = AtHand(
