@@ -201,6 +201,7 @@ class Connection(asyncio.Protocol):
         self._requests += 1
         self._waits, self.deadline = Waits.NOTHING, None
         started = listener.clock_mono()
+        ready: Reply | None = None
         keep = (
             request.keep_alive
             and not listener.draining
@@ -209,7 +210,7 @@ class Connection(asyncio.Protocol):
         if request.framing is NO_BODY and request.upgrade is None and not self._tier:
             exchange = Exchange(request, self.peer)
             reply = listener.node.answer_now(exchange)
-            if reply is not None and isinstance(reply.body, bytes | None) and self.sending.fits(reply):
+            if reply is not None and self.sending.fits(reply):
                 sent = self.sending.whole(request, reply, keep=keep)
                 listener.finished(self, request, reply, sent, started)
                 if not keep:
@@ -219,10 +220,13 @@ class Connection(asyncio.Protocol):
                     self._buffer = buffer[at:]
                     return False
                 return True
-        return self._start_task(request, buffer[at:], keep, started)
+            ready = reply
+        return self._start_task(request, buffer[at:], keep, started, ready)
 
-    def _start_task(self, request: ParsedRequest, rest: bytes, keep: bool, started: float) -> bool:
-        """Begin an exchange that takes time; False. rest: what came behind its head."""
+    def _start_task(
+        self, request: ParsedRequest, rest: bytes, keep: bool, started: float, ready: Reply | None = None
+    ) -> bool:
+        """Begin an exchange that takes time; False. rest: what came behind its head. ready: only writing takes time."""
         listener = self._listener
         self._body = None
         if request.framing is not NO_BODY:
@@ -238,7 +242,7 @@ class Connection(asyncio.Protocol):
                     self._refuse(fault, is_head=request.head.method == b"HEAD")
                     return False
         self._buffer = rest
-        self._task = listener.tasks.spawn(self._run(request, keep, started), name="exchange")
+        self._task = listener.tasks.spawn(self._run(request, keep, started, ready), name="exchange")
         return False
 
     def _send_continue(self) -> None:
@@ -249,14 +253,15 @@ class Connection(asyncio.Protocol):
 
     # -- one exchange --
 
-    async def _run(self, request: ParsedRequest, keep: bool, started: float) -> None:
+    async def _run(
+        self, request: ParsedRequest, keep: bool, started: float, ready: Reply | None = None
+    ) -> None:
         """One request from its head to the last byte of its reply."""
         listener, sending, whole = self._listener, self.sending, False
         listener.measures.requests_active.value += 1
         reply, before = replies.nobody_waits(), sending.written
         try:
-            on_interim = self._send_interim if request.head.minor == 1 else no_interim
-            reply = await self._reply(Exchange(request, self.peer, self._tier, self._body, on_interim))
+            reply = ready or await self._reply(request)
             listener.replying(reply, started)
             keep = (
                 keep
@@ -278,7 +283,9 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._after(whole=whole, keep=keep)
 
-    async def _reply(self, exchange: Exchange) -> Reply:
+    async def _reply(self, request: ParsedRequest) -> Reply:
+        on_interim = self._send_interim if request.head.minor == 1 else no_interim
+        exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
         try:
             reply = await self._listener.node.handle(exchange)
         except EdgeError as error:

@@ -14,7 +14,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
-from edge.exchange import BodyStream, Reply
+from edge.exchange import AT_HAND, BodyStream, Reply
 from edge.semantics.message import EMPTY, Line
 from edge.server.outlet import Outlet, outlet_of
 from edge.store.bodies import FileStream
@@ -122,12 +122,15 @@ class Sending:
 
     def fits(self, reply: Reply) -> bool:
         """True when the reply may be written at once without passing the write buffer's bound."""
-        return reply.body is None or len(reply.body) <= self._listener.limits.write_buffer  # type: ignore[arg-type]
+        body = reply.body
+        if body is None:
+            return True
+        return isinstance(body, AT_HAND) and len(body) <= self._listener.limits.write_buffer
 
     def whole(self, request: ParsedRequest | None, reply: Reply, *, keep: bool) -> int:
         """Write a reply whose body is bytes or none. Returns its body bytes. request: None = it could not be read."""
         body = reply.body if request is None or _has_body(request, reply) else None
-        assert body is None or isinstance(body, bytes)
+        assert body is None or isinstance(body, AT_HAND)
         head, _ = self._head(request, reply, keep=keep)
         if not body:
             self._write(head)
@@ -136,30 +139,32 @@ class Sending:
         if size < SLICE_BYTES:
             self._write(head + body)
         else:
-            self._write(head)
-            self._write(body)
+            self._write_lines((head, body))
         return size
 
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""
         body = reply.body if _has_body(request, reply) else None
-        if body is None or (isinstance(body, bytes) and self.fits(reply)):
+        if body is None or self.fits(reply):
             return self.whole(request, reply, keep=keep), not self._gone
         head, chunked = self._head(request, reply, keep=keep)
+        if isinstance(body, AT_HAND):
+            return await self._bytes(head, memoryview(body))
         self._write(head)
-        if isinstance(body, bytes):
-            return await self._bytes(body)
         if isinstance(body, FileStream) and not chunked:
             outlet = outlet_of(self._transport)
             if outlet is not None:
                 return await self._file(body, outlet, reply, request)
         return await self._stream(body, reply, request, chunked=chunked)
 
-    async def _bytes(self, body: bytes) -> tuple[int, bool]:
-        """A large body from memory, in slices that share its bytes."""
-        view = memoryview(body)
+    async def _bytes(self, head: bytes, body: memoryview) -> tuple[int, bool]:
+        """A large body from memory, in slices that share its bytes; the head goes with the first."""
         for at in range(0, len(body), SLICE_BYTES):
-            self._write(view[at : at + SLICE_BYTES])
+            piece = body[at : at + SLICE_BYTES]
+            if at:
+                self._write(piece)
+            else:
+                self._write_lines((head, piece))
             if self.is_paused and not await self.drain():
                 return at, False
         return len(body), not self._gone
@@ -276,7 +281,7 @@ class Sending:
             self.written += len(data)
             self._transport.write(data)
 
-    def _write_lines(self, parts: tuple[bytes, bytes, bytes]) -> None:
+    def _write_lines(self, parts: tuple[bytes | memoryview, ...]) -> None:
         if not self._gone:
             self.written += sum(map(len, parts))
             self._transport.writelines(parts)
