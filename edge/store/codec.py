@@ -113,11 +113,10 @@ def _take(data: bytes, at: int, count: int) -> tuple[list[bytes | None], int]:
         if size == _ABSENT:
             values.append(None)
             continue
-        end = at + size
-        if end > len(data):
-            raise ValueError("the record ends early")
-        values.append(data[at:end])
-        at = end
+        values.append(data[at : at + size])
+        at += size
+    if at > len(data):
+        raise ValueError("the record ends early")
     return values, at
 
 
