@@ -39,6 +39,9 @@ class Clock(Protocol):
     def mono(self) -> float:
         """Seconds since some moment in the past; for differences only."""
 
+    def at(self, mono: float) -> float:
+        """What `now` says at the moment at which `mono` said that; for a moment just past. It saves a look at the clock."""
+
 
 def monotonic() -> Callable[[], float]:
     """What reads the monotonic clock, in seconds."""
@@ -55,7 +58,7 @@ class SystemClock:
     a clock set back between two runs resurrects nothing). wall, mono: the clocks to read.
     """
 
-    __slots__ = ("_base_mono", "_base_now", "_mono", "_rate", "_seen_drift", "_wall", "steps")
+    __slots__ = ("_base_mono", "_base_now", "_rate", "_seen_drift", "_wall", "mono", "steps")
 
     def __init__(
         self,
@@ -65,8 +68,10 @@ class SystemClock:
         mono: Callable[[], float] | None = None,
     ) -> None:
         self._wall = wall
-        self._mono = monotonic() if mono is None else mono
-        self._base_mono = self._mono()
+        # An attribute and no method: it is read several times a request.
+        self.mono: Callable[[], float] = monotonic() if mono is None else mono
+        """Seconds, for differences only; counts suspended time where the system can."""
+        self._base_mono = self.mono()
         at = self._wall()
         self._seen_drift = at - self._base_mono
         self._base_now = max(at, not_before)
@@ -76,11 +81,11 @@ class SystemClock:
 
     def now(self) -> float:
         """Unix seconds; never goes backwards, whatever is done to the wall clock."""
-        return self._base_now + (self._mono() - self._base_mono) * self._rate
+        return self._base_now + (self.mono() - self._base_mono) * self._rate
 
-    def mono(self) -> float:
-        """Seconds, for differences only; counts suspended time where the system can."""
-        return self._mono()
+    def at(self, mono: float) -> float:
+        """Unix seconds at that monotonic second, since the last `discipline`."""
+        return self._base_now + (mono - self._base_mono) * self._rate
 
     def offset(self) -> float:
         """Seconds by which the wall clock is ahead of `now` (negative: behind)."""
@@ -93,7 +98,7 @@ class SystemClock:
 
     def discipline(self) -> float | None:
         """Follow the wall clock a little; to be called about once a second. The step's seconds if it was stepped."""
-        mono, wall = self._mono(), self._wall()
+        mono, wall = self.mono(), self._wall()
         self._base_now += (mono - self._base_mono) * self._rate
         self._base_mono = mono
         correction = (wall - self._base_now) / SLEW_OVER_SECONDS

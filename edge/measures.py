@@ -55,6 +55,12 @@ class Measures:
             labels=("cache",),
             bounds=DURATION_BOUNDS,
         )
+        self.lane_answers = registry.counter(
+            "perigee_lane_answers_total",
+            unit="requests",
+            help="Hits that were answered without reading the request anew, since what makes it up was seen before; they "
+            "are counted in perigee_requests_total, too.",
+        ).of()
         self.aborted = registry.counter(
             "perigee_requests_aborted_total",
             unit="requests",

@@ -21,6 +21,7 @@ from edge.fence import Fence, Trusted
 from edge.fetching import MAX_ROUNDS, Asked, Fetching
 from edge.fill.fill import FillRoom
 from edge.fill.order import FENCE
+from edge.lane import Lane
 from edge.leading import Leading
 from edge.replying import Replying
 from edge.semantics import key as keys
@@ -104,6 +105,8 @@ class Node:
         self._homes = Homes(sites)
         self._leading = leading
         self._replying = Replying(name, max_ranges, store.memory.resize)
+        self.lane = Lane(name, store.memory, fence, clock, vouches=self._vouches, leading=leading)
+        self.lane.apply(sites, tiers.trusted)
         self._fetching = Fetching(
             store=store,
             room=room,
@@ -127,6 +130,7 @@ class Node:
                 # A purge may name it by the keys that URLs have now: what was found clean before is not, for all we know.
                 held.clean = held.value.fence
         self._tiers.trusted = tuple(trusted)
+        self.lane.apply(sites, trusted)
         self._replying.max_ranges = max_ranges
 
     # -- the two ways in --

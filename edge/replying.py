@@ -16,6 +16,7 @@ from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.body import FillBody, FillReader
 from edge.fill.order import NOT_TO_BE_STORED, STALE, FromStore, Private, Streaming
 from edge.fill.upstream import HeldBack
+from edge.ready import Ready, ReadyHead
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
 from edge.semantics.forwarding import response_to_client, via_line
@@ -79,48 +80,6 @@ Source = StoredBody | FillSource
 
 VIEW_BYTES = 64 * 1024
 """A range of this size in memory goes out without being copied; a smaller one is copied more quickly."""
-READY_HEAD_BYTES = 260
-"""What a ready head occupies beyond its fields: its objects and numbers, Age and Cache-Status."""
-READY_BYTES = 160
-"""What `Ready` occupies beyond its heads."""
-
-
-class ReadyHead:
-    """A rendered head without Age, Cache-Status and the empty line, and the last whole one that was made of it."""
-
-    __slots__ = ("_since", "_start", "_until", "_whole", "size")
-
-    def __init__(self, start: bytes) -> None:
-        self.size = len(start) + READY_HEAD_BYTES
-        self._start = len(start)
-        self._whole = start
-        self._since = self._until = 0.0
-
-    def at(self, age: float, lifetime: float, node: bytes) -> bytes:
-        """The head of a hit at that age. Age is whole seconds, and ttl counts from it: one head holds for a second."""
-        if not self._since <= age < self._until:
-            whole = int(age)
-            start = self._whole[: self._start]
-            self._whole = b"%bAge: %d\r\nCache-Status: %b\r\n" % (
-                start,
-                whole,
-                hit_member(node, lifetime - whole),
-            )
-            self._since, self._until = float(whole), whole + 1.0
-        return self._whole
-
-
-class Ready:
-    """What is kept beside a stored response in memory, by the rules it was made by. unchanged: the head of a 304."""
-
-    __slots__ = ("head", "rules", "size", "unchanged", "verdict")
-
-    def __init__(self, rules: SiteRules, head: ReadyHead) -> None:
-        self.size = READY_BYTES + head.size
-        self.rules = rules
-        self.head = head
-        self.unchanged: ReadyHead | None = None
-        self.verdict = Verdict(rules.name, "hit", Because.FRESH)
 
 
 class Replying:
@@ -149,7 +108,9 @@ class Replying:
         ready: Ready | None = held.ready
         if ready is None or ready.rules is not rules:
             former = 0 if ready is None else ready.size
-            ready = held.ready = Ready(rules, self._ready_head(stored, rules, len(body)))
+            verdict = Verdict(rules.name, "hit", Because.FRESH)
+            ready = Ready(rules, stored, self._ready_head(stored, rules, len(body), verdict), verdict)
+            held.ready = ready
             self._charge(held, ready.size - former)
         lifetime = stored.freshness.lifetime
         if (
@@ -157,7 +118,8 @@ class Replying:
             and evaluate_preconditions(head, stored) is Precondition.NOT_MODIFIED
         ):
             if ready.unchanged is None:
-                ready.unchanged = self._ready_head(replace(stored, head=not_modified(stored.head)), rules, 0)
+                head_304 = replace(stored, head=not_modified(stored.head))
+                ready.unchanged = self._ready_head(head_304, rules, 0, ready.verdict)
                 ready.size += ready.unchanged.size
                 self._charge(held, ready.unchanged.size)
             unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
@@ -166,11 +128,14 @@ class Replying:
         sent = body if head.method == GET else None
         return Reply(stored.head.status, b"", EMPTY, sent, len(body), ready.verdict, ready=whole)
 
-    def _ready_head(self, stored: StoredResponse, rules: SiteRules, length: int) -> ReadyHead:
+    def _ready_head(
+        self, stored: StoredResponse, rules: SiteRules, length: int, verdict: Verdict
+    ) -> ReadyHead:
         head = stored.head
         fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
         line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
-        return ReadyHead(render.response_head(head.status, head.reason, fields.lines, line)[:-2])
+        start = render.response_head(head.status, head.reason, fields.lines, line)[:-2]
+        return ReadyHead(start, head.status, verdict)
 
     def stored(
         self,

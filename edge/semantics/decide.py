@@ -77,14 +77,14 @@ def select(
         if (
             stored.nominated
             and not matches(stored.nominated, request, rules, stored.head.fields.get(b"content-language"))
-        ) or (best is not None and _date(stored) < _date(best)):
+        ) or (best is not None and date_of(stored) < date_of(best)):
             continue
         best = stored
     return best
 
 
-def _date(stored: StoredResponse) -> tuple[float, float]:
-    """Date, and for equal ones when it came: Date has whole seconds."""
+def date_of(stored: StoredResponse) -> tuple[float, float]:
+    """What decides which of two matching responses is newer: Date, and for equal ones when it came: Date has whole seconds."""
     return stored.validators.date_at, stored.freshness.response_time
 
 
@@ -159,7 +159,7 @@ def _miss(candidates: Sequence[StoredResponse]) -> Forward:
     if not candidates:
         return Forward(Forwarded.URI_MISS, Because.NOTHING_STORED)
     tagged = [stored for stored in candidates if stored.validators.etag is not None]
-    tagged.sort(key=_date, reverse=True)
+    tagged.sort(key=date_of, reverse=True)
     return Forward(Forwarded.VARY_MISS, Because.NO_VARIANT, validating=tuple(tagged[:MAX_TAGS_SENT]))
 
 

@@ -12,13 +12,13 @@ A hit that is ready is answered inside `data_received`, without a task; everythi
 from __future__ import annotations
 
 import asyncio
-import logging
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
-from edge.errors import ClientFault, EdgeError
+from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply, no_interim
 from edge.server import replies
+from edge.server.laneway import Laneway
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
 from edge.server.tunnel import TunnelBody, copy_both_ways
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 LINGER_SECONDS = 2.0
 """After a last answer the connection is read and ignored this long, so that the answer is not lost in a reset."""
 
-_log = logging.getLogger(__name__)
-
 
 class Waits(Enum):
     """What `deadline` is the deadline of."""
@@ -48,6 +46,9 @@ class Waits(Enum):
     NOTHING = "an exchange is under way, or its reader is behind"
 
 
+_IDLE, _FIRST = Waits.IDLE, Waits.FIRST
+
+
 class Connection(asyncio.Protocol):
     """See the module."""
 
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
         "_body",
         "_buffer",
         "_half_closed",
+        "_laneway",
         "_listener",
         "_reading_paused",
         "_requests",
@@ -72,6 +74,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Listener, peer: str, *, tier: bool = False) -> None:
         self._listener = listener
         self._tier = tier
+        self._laneway: Laneway | None = None
         self.peer = peer
         self._buffer = b""
         self._seen = 0
@@ -95,6 +98,8 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._listener.limits.write_buffer)
         self.sending = Sending(self.transport, self._listener)
+        if self._listener.lane is not None and not self._tier:
+            self._laneway = Laneway(self._listener.lane, self._listener, self.peer, self.sending)
         self._listener.opened(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -126,9 +131,20 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes off the socket."""
         waits = self._waits
+        if waits is _IDLE or waits is _FIRST:
+            way, listener = self._laneway, self._listener
+            if way is None or self._blank or not way.answers(data, self._requests):
+                self._read_heads(data)
+                return
+            self._requests += 1
+            if self.sending.is_paused:
+                self._waits, self.deadline = Waits.NOTHING, None
+            else:
+                self._waits, self.deadline = _IDLE, listener.tick + listener.limits.idle
+            return
         if waits is Waits.LINGER:
             return
-        if waits is not Waits.NOTHING:
+        if waits is Waits.HEAD:
             self._read_heads(data)
             return
         body = self._body
@@ -168,8 +184,8 @@ class Connection(asyncio.Protocol):
                 if self._tier:
                     # A worker of ours takes trailers, whatever its own client does.
                     request = replace(request, accepts_trailers=True)
-                at, seen, self._blank = end, 0, False
-                if not self._start(request, buffer, at):
+                head, at, seen, self._blank = buffer[at:end], end, 0, False
+                if not self._start(request, head, buffer, at):
                     return
         except ClientFault as fault:
             self._refuse(fault, is_head=buffer.startswith(b"HEAD ", at))
@@ -195,24 +211,25 @@ class Connection(asyncio.Protocol):
             self._waits = Waits.IDLE  # it was a blank line in two pieces, which buys no time
         self._resume_reading()
 
-    def _start(self, request: ParsedRequest, buffer: bytes, at: int) -> bool:
-        """Begin one exchange. True when it is answered already and the next head may be read."""
+    def _start(self, request: ParsedRequest, head: bytes, buffer: bytes, at: int) -> bool:
+        """Begin one exchange. True when it is answered already and the next head, from `at`, may be read."""
         listener = self._listener
         self._requests += 1
         self._waits, self.deadline = Waits.NOTHING, None
         started = listener.clock_mono()
-        ready: Reply | None = None
+        reply: Reply | None = None
         keep = (
             request.keep_alive
             and not listener.draining
             and self._requests < listener.limits.requests_per_connection
         )
         if request.framing is NO_BODY and request.upgrade is None and not self._tier:
-            exchange = Exchange(request, self.peer)
-            reply = listener.node.answer_now(exchange)
+            reply = listener.node.answer_now(Exchange(request, self.peer))
             if reply is not None and self.sending.fits(reply):
                 sent = self.sending.whole(request, reply, keep=keep)
                 listener.finished(self, request, reply, sent, started)
+                if reply.ready is not None and self._laneway is not None:
+                    self._laneway.learn(head, request)
                 if not keep:
                     self._close_after_answer()
                     return False
@@ -220,15 +237,13 @@ class Connection(asyncio.Protocol):
                     self._buffer = buffer[at:]
                     return False
                 return True
-            ready = reply
-        return self._start_task(request, buffer[at:], keep, started, ready)
+        return self._start_task(request, buffer[at:], keep, started, reply)
 
     def _start_task(
-        self, request: ParsedRequest, rest: bytes, keep: bool, started: float, ready: Reply | None = None
+        self, request: ParsedRequest, rest: bytes, keep: bool, started: float, ready: Reply | None
     ) -> bool:
         """Begin an exchange that takes time; False. rest: what came behind its head. ready: only writing takes time."""
-        listener = self._listener
-        self._body = None
+        listener, self._body = self._listener, None
         if request.framing is not NO_BODY:
             on_first = self._send_continue if request.expect_continue else None
             self._body = RequestBody(
@@ -253,15 +268,17 @@ class Connection(asyncio.Protocol):
 
     # -- one exchange --
 
-    async def _run(
-        self, request: ParsedRequest, keep: bool, started: float, ready: Reply | None = None
-    ) -> None:
+    async def _run(self, request: ParsedRequest, keep: bool, started: float, ready: Reply | None) -> None:
         """One request from its head to the last byte of its reply."""
         listener, sending, whole = self._listener, self.sending, False
         listener.measures.requests_active.value += 1
         reply, before = replies.nobody_waits(), sending.written
         try:
-            reply = ready or await self._reply(request)
+            if ready is None:
+                on_interim = self._send_interim if request.head.minor == 1 else no_interim
+                exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
+                ready = await replies.of_node(listener.node, listener.node_name, exchange, self._body)
+            reply = ready
             listener.replying(reply, started)
             keep = (
                 keep
@@ -282,24 +299,6 @@ class Connection(asyncio.Protocol):
             listener.measures.requests_active.value -= 1
             self._task = None
             self._after(whole=whole, keep=keep)
-
-    async def _reply(self, request: ParsedRequest) -> Reply:
-        on_interim = self._send_interim if request.head.minor == 1 else no_interim
-        exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
-        try:
-            reply = await self._listener.node.handle(exchange)
-        except EdgeError as error:
-            return replies.error(self._listener.node_name, error)
-        except Exception:  # noqa: BLE001  # a task boundary
-            # Our own mistake costs one client a 500, not the connection its order.
-            _log.exception("no reply to %s", exchange.request.line[:200])
-            return replies.error(self._listener.node_name, EdgeError("our own mistake", status=500))
-        fault = self._body.fault if self._body is not None else None
-        if fault is not None and reply.tunnel is None and reply.status != fault.status:
-            # Nobody read that body, but what its client meant is in doubt all the same.
-            reply.discard()
-            return replies.error(self._listener.node_name, fault)
-        return reply
 
     async def _tunnel(self, reply: Reply) -> int:
         """Copy both ways until either side ends (RFC 9110 s7.8). Returns bytes sent to the client."""

@@ -18,6 +18,7 @@ from typing import Protocol
 from edge.clock import Clock
 from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply
+from edge.lane import Lane, LaneHit
 from edge.measures import Measures
 from edge.semantics.forwarding import Network, is_trusted
 from edge.server.connection import Connection
@@ -64,6 +65,9 @@ class Recorder(Protocol):
     ) -> None:
         """One exchange ended. request: None when its head could not be read."""
 
+    def record_hit(self, peer: str, hit: LaneHit, sent: int, seconds: float) -> None:
+        """The lane answered, whole. sent: body bytes."""
+
 
 class Listener:
     """One listening socket of one worker."""
@@ -83,7 +87,10 @@ class Listener:
         tier: bool = False,
         max_connections: int | None = None,
         proxies: Sequence[Network] = (),
+        lane: Lane | None = None,
     ) -> None:
+        """lane: None = every request goes the long way."""
+        self.lane = lane
         self.proxies = tuple(proxies)
         """Peers that begin with a PROXY header, and are not clients themselves."""
         self._sock = sock
@@ -92,11 +99,12 @@ class Listener:
         self.limits = limits
         self.scheme = scheme
         self.measures = measures
+        self.lane_answers = measures.lane_answers
         self.tasks = tasks
         self.draining = False
         self.clock_mono: Callable[[], float] = clock.mono
         self.tick = clock.mono()
-        self._recorder = recorder
+        self.recorder = recorder
         self._tier = self.is_tier = tier
         self._max = max_connections if max_connections is not None else limits.connections
         self._open: set[Connection] = set()
@@ -274,7 +282,7 @@ class Listener:
     def refused(self, connection: Connection, fault: ClientFault, reply: Reply) -> None:
         """A head was refused."""
         self.count_refused(fault)
-        self._recorder.record(connection.peer, None, reply, reply.length or 0, 0.0, whole=True)
+        self.recorder.record(connection.peer, None, reply, reply.length or 0, 0.0, whole=True)
 
     def count_refused(self, fault: ClientFault) -> None:
         """Something malformed came."""
@@ -299,7 +307,7 @@ class Listener:
         whole: bool = True,
     ) -> None:
         """An exchange ended."""
-        self._recorder.record(connection.peer, request, reply, sent, self.clock_mono() - started, whole=whole)
+        self.recorder.record(connection.peer, request, reply, sent, self.clock_mono() - started, whole=whole)
 
     def left(
         self, connection: Connection, request: ParsedRequest, reply: Reply, sent: int, started: float

@@ -96,18 +96,32 @@ def escaped(value: bytes | None, limit: int = MAX_FIELD) -> bytes:
     return _escaped_short(value) if limit == MAX_FIELD and len(value) <= MAX_FIELD else _escaped(value, limit)
 
 
+def escaped_line(line: bytes) -> bytes:
+    """A request line, as `escaped` would have it."""
+    return escaped(line, MAX_TARGET)
+
+
 def combined(ended: Ended) -> bytes:
     """Apache's combined form, and nothing else."""
-    request, fields, sent = ended.request, ended.fields, ended.sent
-    return b'%b - - [%b] "%b" %d %b "%b" "%b"\n' % (
+    request, fields = ended.request, ended.fields
+    return combined_of(
         ended.client.encode(),
-        ended.moment.clock,
-        NOTHING if request is None else escaped(request.line, MAX_TARGET),
+        ended.moment,
+        NOTHING if request is None else escaped_line(request.line),
         ended.reply.status,
-        b"%d" % sent if sent else NOTHING,
+        ended.sent,
         escaped(fields.get(b"referer")),
         escaped(fields.get(b"user-agent")),
     )
+
+
+def combined_of(
+    client: bytes, moment: Moment, line: bytes, status: int, sent: int, referer: bytes, agent: bytes
+) -> bytes:
+    """The same of its parts, those of the client escaped."""
+    if not sent:
+        return b'%b - - [%b] "%b" %d - "%b" "%b"\n' % (client, moment.clock, line, status, referer, agent)
+    return b'%b - - [%b] "%b" %d %d "%b" "%b"\n' % (client, moment.clock, line, status, sent, referer, agent)
 
 
 def _quoted(value: bytes, limit: int = MAX_FIELD) -> str:
@@ -179,7 +193,7 @@ _VALUES: Mapping[str, Former] = MappingProxyType(
         "unix": lambda e: b"%d.%03d" % (e.moment.unix, e.millis),
         "client": lambda e: e.client.encode(),
         "peer": lambda e: e.peer.encode(),
-        "request": _request_part(lambda r: escaped(r.line, MAX_TARGET)),
+        "request": _request_part(lambda r: escaped_line(r.line)),
         "method": _request_part(lambda r: escaped(r.head.method)),
         "scheme": _request_part(lambda r: r.head.authority.scheme),
         "host": _request_part(lambda r: escaped(r.head.authority.host)),

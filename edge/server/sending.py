@@ -142,6 +142,16 @@ class Sending:
             self._write_lines((head, body))
         return size
 
+    def hit(self, head: bytes, body: bytes) -> None:
+        """Write an answer that is at hand. head: without its empty line. body: up to `limits.write_buffer`."""
+        if len(body) < SLICE_BYTES:
+            data = b"%b\r\n%b" % (head, body)
+            self.written += len(data)
+            self._transport.write(data)
+        else:
+            self._write(head + b"\r\n")
+            self._write(body)
+
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""
         body = reply.body if _has_body(request, reply) else None

@@ -239,6 +239,7 @@ class Worker:
 
     def _listen(self) -> None:
         settings = self.settings
+        self.node.lane.bound(settings.limits)
         peer_socket = self._bind_tier_socket()
         answering: list[tuple[socket.socket, Answers, bool]] = [
             (sock, self.node, False) for sock in self._sockets
@@ -259,6 +260,7 @@ class Worker:
                 tier=is_tier,
                 max_connections=None if is_tier else self._files.connections,
                 proxies=() if is_tier else settings.proxy_protocol,
+                lane=None if is_tier else self.node.lane,
             )
             listener.start()
             self._listeners.append(listener)
@@ -349,6 +351,7 @@ class Worker:
         self.store.min_hits = settings.disk.min_hits
         self.outward.apply(settings)
         self.sweep.look_everywhere()
+        self.node.lane.bound(settings.limits)
         for listener in self._listeners:
             listener.limits = settings.limits
             if not listener.is_tier:

@@ -57,11 +57,11 @@ class MemoryTier(Generic[V]):
     """Variants of stored responses by primary key, within `capacity_bytes`. Counters are plain, read on scrape."""
 
     __slots__ = (
-        "_groups",
         "_policy",
         "capacity_bytes",
         "evicted_bytes",
         "evictions",
+        "groups",
         "max_object_bytes",
         "objects",
         "refusals",
@@ -85,8 +85,9 @@ class MemoryTier(Generic[V]):
         self.evicted_bytes = 0
         self.refusals = 0
         self._policy: Policy = S3Fifo(capacity_bytes) if policy is None else policy
-        # A tuple a key, made anew on change: look-ups hand it out as it is, and nobody sees it move.
-        self._groups: dict[bytes, tuple[Held[V], ...]] = {}
+        # A tuple a key, made anew on change: look-ups hand it out as it is, and nobody sees it move. Others may read
+        # the table itself (it stays the same dictionary) where a call of `get` costs too much.
+        self.groups: dict[bytes, tuple[Held[V], ...]] = {}
 
     @property
     def fixed_bytes(self) -> int:
@@ -100,20 +101,20 @@ class MemoryTier(Generic[V]):
 
     def get(self, key: bytes) -> tuple[Held[V], ...]:
         """The variants held under `key`, in the order they were put; empty when there are none. Marks nothing."""
-        return self._groups.get(key, ())
+        return self.groups.get(key, ())
 
     def keys(self) -> list[bytes]:
         """Those of all that is held now."""
-        return list(self._groups)
+        return list(self.groups)
 
     def __iter__(self) -> Iterator[Held[V]]:
         """All that was held when the iteration began; the tier may change meanwhile."""
-        for group in tuple(self._groups.values()):
+        for group in tuple(self.groups.values()):
             yield from group
 
     def __contains__(self, held: Held[V]) -> bool:
         """Whether this very `Held` is still in."""
-        return any(each is held for each in self._groups.get(held.key, ()))
+        return any(each is held for each in self.groups.get(held.key, ()))
 
     def admits(self, key: bytes, size: int) -> bool:
         """Whether `put` would take a payload of `size` bytes under `key`."""
@@ -147,7 +148,7 @@ class MemoryTier(Generic[V]):
             newcomer.queue = former.queue
             newcomer.visited, newcomer.was_visited = former.visited, former.was_visited
         evicted = self._make_room(newcomer, newcomer.size)
-        self._groups[key] = (*self._groups.get(key, ()), newcomer)
+        self.groups[key] = (*self.groups.get(key, ()), newcomer)
         self.objects += 1
         self.used_bytes += newcomer.size
         self._policy.admit(newcomer)
@@ -155,7 +156,7 @@ class MemoryTier(Generic[V]):
 
     def remove(self, key: bytes, identity: Hashable) -> Held[V] | None:
         """Forget the variant `identity` of `key`; the removed one, None when it was not held."""
-        for held in self._groups.get(key, ()):
+        for held in self.groups.get(key, ()):
             if held.identity == identity:
                 self._policy.remove(held)
                 self._discard(held)
@@ -164,7 +165,7 @@ class MemoryTier(Generic[V]):
 
     def remove_key(self, key: bytes) -> tuple[Held[V], ...]:
         """Forget all variants of `key`; the removed ones."""
-        group = self._groups.pop(key, ())
+        group = self.groups.pop(key, ())
         for held in group:
             self._policy.remove(held)
             self.objects -= 1
@@ -208,11 +209,11 @@ class MemoryTier(Generic[V]):
 
     def _discard(self, held: Held[V]) -> None:
         """Take out of the index what has left the policy."""
-        rest = tuple(each for each in self._groups[held.key] if each is not held)
+        rest = tuple(each for each in self.groups[held.key] if each is not held)
         if rest:
-            self._groups[held.key] = rest
+            self.groups[held.key] = rest
         else:
-            del self._groups[held.key]
+            del self.groups[held.key]
         self.objects -= 1
         self.used_bytes -= held.size
 

@@ -142,6 +142,7 @@ class Scene:
             measures=self.measures,
             tasks=self.tasks,
             recorder=self.recorder,
+            lane=self.node.lane,
         )
         self.transport = Bucket()
         self.connection = Connection(self.listener, "127.0.0.1")

@@ -18,6 +18,10 @@ class ManualClock:
         """Seconds, for differences only."""
         return self._mono
 
+    def at(self, mono: float) -> float:
+        """Unix seconds at that monotonic second."""
+        return self._now + (mono - self._mono)
+
     def advance(self, seconds: float) -> None:
         """Let time pass: both clocks move."""
         assert seconds >= 0.0, f"time goes one way, not {seconds}"
