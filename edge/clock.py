@@ -43,7 +43,8 @@ class Clock(Protocol):
         """What `now` says at the moment at which `mono` said that; for a moment just past. It saves a look at the clock."""
 
 
-def _monotonic() -> Callable[[], float]:
+def monotonic() -> Callable[[], float]:
+    """What reads the monotonic clock, in seconds."""
     boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     if boottime is None:
         return time.monotonic
@@ -68,7 +69,7 @@ class SystemClock:
     ) -> None:
         self._wall = wall
         # An attribute and no method: it is read several times a request.
-        self.mono: Callable[[], float] = _monotonic() if mono is None else mono
+        self.mono: Callable[[], float] = monotonic() if mono is None else mono
         """Seconds, for differences only; counts suspended time where the system can."""
         self._base_mono = self.mono()
         at = self._wall()

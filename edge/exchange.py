@@ -92,6 +92,10 @@ class Verdict:
 NO_VERDICT = Verdict("-", "-")
 
 
+AT_HAND = (bytes, memoryview)
+"""The types of a body that has not to be waited for; a view is part of a larger one, which is not copied for it."""
+
+
 @dataclass(slots=True)
 class Reply:
     """What goes to the client. fields: end to end, final. body: None = none is sent.
@@ -102,7 +106,7 @@ class Reply:
     status: int
     reason: bytes
     fields: Fields
-    body: bytes | BodyStream | None
+    body: bytes | memoryview | BodyStream | None
     length: int | None
     verdict: Verdict = field(default=NO_VERDICT)
     tunnel: Tunnel | None = None
@@ -112,7 +116,7 @@ class Reply:
 
     def discard(self) -> None:
         """The client is gone: let go of the body."""
-        if self.body is not None and not isinstance(self.body, bytes):
+        if self.body is not None and not isinstance(self.body, AT_HAND):
             self.body.close()
         if self.tunnel is not None:
             self.tunnel.close()

@@ -107,6 +107,11 @@ class Measures:
             help="Look-ups in a store; outcome: found, absent, corrupt, failed.",
             labels=("tier", "outcome"),
         )
+        self.store_rests = registry.counter(
+            "perigee_store_rests_total",
+            unit="rests",
+            help="How often the event loop left all disk reads to threads for a while, since one took too long.",
+        )
         self.store_writes = registry.counter(
             "perigee_store_writes_total",
             unit="writes",

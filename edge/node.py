@@ -136,7 +136,7 @@ class Node:
     # -- the two ways in --
 
     def answer_now(self, exchange: Exchange) -> Reply | None:
-        """The reply to a GET or HEAD that a fresh stored response in memory answers; None for everything else."""
+        """The reply to a GET or HEAD that a fresh stored response at hand answers; None for everything else."""
         head = exchange.request.head
         if head.method not in (GET, HEAD) or b"cdn-loop" in head.fields.names():
             return None
@@ -151,8 +151,10 @@ class Node:
                 return led
             head = led
         head = cleaned_request(head, rules)
-        group = self._store.in_memory(keys.canonical_key(head.authority, head.target, rules.key))
-        if not group or (rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields):
+        if rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields:
+            return None
+        group = self._store.at_hand(keys.canonical_key(head.authority, head.target, rules.key))
+        if not group:
             return None
         reuse = decide_reuse(head, [held.value for held in group], rules, self._now())
         if type(reuse) is not Serve or only_for_origin(head):

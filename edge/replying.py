@@ -78,6 +78,10 @@ class FillSource:
 Source = StoredBody | FillSource
 
 
+VIEW_BYTES = 64 * 1024
+"""A range of this size in memory goes out without being copied; a smaller one is copied more quickly."""
+
+
 class Replying:
     """Replies of one node. name: as in Cache-Status and Via. `max_ranges` may be replaced at any time.
 
@@ -301,7 +305,7 @@ class Replying:
         if tier and verdict.because is Because.STALE_IF_ERROR:
             fields = fields.with_added((STALE, b"1"))
         length: int | None = answer.length
-        body: bytes | BodyStream | None
+        body: bytes | memoryview | BodyStream | None
         if answer.spans is None:
             body = source.at_hand
             length = source.length if body is None else len(body)
@@ -332,16 +336,20 @@ def _without_age(answer: Answer) -> Answer:
     return replace(answer, head=replace(answer.head, fields=answer.head.fields.without((b"age",))))
 
 
-def _spans(answer: Answer, source: Source) -> bytes | BodyStream:
+def _spans(answer: Answer, source: Source) -> bytes | memoryview | BodyStream:
     """The spans of a 206, with what stands between them."""
     spans, whole = answer.spans, source.at_hand
     assert spans, answer
     preambles = answer.preambles or (b"",) * len(spans)
     if whole is not None:
-        parts = [
-            preamble + whole[start:stop] for preamble, (start, stop) in zip(preambles, spans, strict=True)
-        ]
-        return parts[0] if len(parts) == 1 and not answer.closing else b"".join((*parts, answer.closing))
+        view = memoryview(whole)
+        (start, stop), *others = spans
+        if not (others or answer.preambles):
+            return view[start:stop] if stop - start >= VIEW_BYTES else whole[start:stop]
+        parts: list[bytes | memoryview] = []
+        for preamble, (start, stop) in zip(preambles, spans, strict=True):
+            parts += (preamble, view[start:stop])
+        return b"".join((*parts, answer.closing))
     streams = [source.stream(start, stop) for start, stop in spans]
     if len(streams) == 1 and not answer.preambles:
         return streams[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import UpstreamFault
-from edge.exchange import Reply
+from edge.exchange import AT_HAND, Reply
 from edge.fetching import MAX_ROUNDS
 from edge.fill.upstream import HeldBack
 from edge.semantics.message import Line, ResponseHead
@@ -67,7 +67,7 @@ async def test_a_follower_gets_the_body_while_it_comes_in(bench: NodeBench):
 
 
 async def first(reply: Reply) -> bytes:
-    assert reply.body is not None and not isinstance(reply.body, bytes)
+    assert reply.body is not None and not isinstance(reply.body, AT_HAND)
     return await reply.body.read()
 
 

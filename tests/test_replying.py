@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.exchange import Exchange, Verdict
+from edge.exchange import AT_HAND, Exchange, Verdict
+from edge.replying import VIEW_BYTES
 from edge.semantics.message import Line
 from edge.semantics.reasons import Because
 from edge.semantics.rules import HeaderEdit, HeaderRules, SiteRules
@@ -122,6 +123,17 @@ async def test_a_416_says_how_long_it_is_and_may_not_be_stored_by_others(bench: 
     answer = await bench.get(b"/a", (b"Range", b"bytes=20-"))
     assert answer.line(b"content-range") == b"bytes */10"
     assert answer.line(b"cache-control") == b"no-store"
+
+
+@pytest.mark.parametrize("size,is_view", [(VIEW_BYTES - 1, False), (VIEW_BYTES, True)])
+async def test_a_large_range_in_memory_is_a_view_of_its_body(bench: NodeBench, size: int, is_view: bool):
+    body = bytes(range(256)) * 1024
+    bench.origin.says(fresh(body))
+    await bench.get(b"/large")
+    await bench.settled()
+    reply = await bench.reply(exchange(b"GET", b"/large", (b"Range", b"bytes=1-%d" % size)))
+    assert isinstance(reply.body, memoryview) == is_view
+    assert (reply.status, reply.length, bytes(reply.body)) == (206, size, body[1 : size + 1])  # type: ignore[arg-type]
 
 
 async def test_several_ranges_are_one_multipart_body(bench: NodeBench):
@@ -248,7 +260,7 @@ async def test_trailers_come_behind_the_body(bench: NodeBench):
     bench.origin.says(fresh(b"abc", tail=((b"X-Sum", b"9"),), length=None))
     reply = await bench.reply(exchange(b"GET", b"/new"))
     assert reply.length is None
-    assert reply.body is not None and not isinstance(reply.body, bytes)
+    assert reply.body is not None and not isinstance(reply.body, AT_HAND)
     stream = reply.body
     assert (await got(reply)).body == b"abc"
     assert stream.trailers.lines == ((b"X-Sum", b"9"),)

@@ -12,7 +12,6 @@ A hit that is ready is answered inside `data_received`, without a task; everythi
 from __future__ import annotations
 
 import asyncio
-import logging
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 LINGER_SECONDS = 2.0
 """After a last answer the connection is read and ignored this long, so that the answer is not lost in a reset."""
-
-_log = logging.getLogger(__name__)
 
 
 class Waits(Enum):
@@ -220,15 +217,15 @@ class Connection(asyncio.Protocol):
         self._requests += 1
         self._waits, self.deadline = Waits.NOTHING, None
         started = listener.clock_mono()
+        reply: Reply | None = None
         keep = (
             request.keep_alive
             and not listener.draining
             and self._requests < listener.limits.requests_per_connection
         )
         if request.framing is NO_BODY and request.upgrade is None and not self._tier:
-            exchange = Exchange(request, self.peer)
-            reply = listener.node.answer_now(exchange)
-            if reply is not None and isinstance(reply.body, bytes | None) and self.sending.fits(reply):
+            reply = listener.node.answer_now(Exchange(request, self.peer))
+            if reply is not None and self.sending.fits(reply):
                 sent = self.sending.whole(request, reply, keep=keep)
                 listener.finished(self, request, reply, sent, started)
                 if reply.ready is not None and self._laneway is not None:
@@ -240,12 +237,13 @@ class Connection(asyncio.Protocol):
                     self._buffer = buffer[at:]
                     return False
                 return True
-        return self._start_task(request, buffer[at:], keep, started)
+        return self._start_task(request, buffer[at:], keep, started, reply)
 
-    def _start_task(self, request: ParsedRequest, rest: bytes, keep: bool, started: float) -> bool:
-        """Begin an exchange that takes time; False. rest: what came behind its head."""
-        listener = self._listener
-        self._body = None
+    def _start_task(
+        self, request: ParsedRequest, rest: bytes, keep: bool, started: float, ready: Reply | None
+    ) -> bool:
+        """Begin an exchange that takes time; False. rest: what came behind its head. ready: only writing takes time."""
+        listener, self._body = self._listener, None
         if request.framing is not NO_BODY:
             on_first = self._send_continue if request.expect_continue else None
             self._body = RequestBody(
@@ -259,7 +257,7 @@ class Connection(asyncio.Protocol):
                     self._refuse(fault, is_head=request.head.method == b"HEAD")
                     return False
         self._buffer = rest
-        self._task = listener.tasks.spawn(self._run(request, keep, started), name="exchange")
+        self._task = listener.tasks.spawn(self._run(request, keep, started, ready), name="exchange")
         return False
 
     def _send_continue(self) -> None:
@@ -270,15 +268,17 @@ class Connection(asyncio.Protocol):
 
     # -- one exchange --
 
-    async def _run(self, request: ParsedRequest, keep: bool, started: float) -> None:
+    async def _run(self, request: ParsedRequest, keep: bool, started: float, ready: Reply | None) -> None:
         """One request from its head to the last byte of its reply."""
         listener, sending, whole = self._listener, self.sending, False
         listener.measures.requests_active.value += 1
         reply, before = replies.nobody_waits(), sending.written
         try:
-            on_interim = self._send_interim if request.head.minor == 1 else no_interim
-            exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
-            reply = await replies.of_node(listener.node, listener.node_name, exchange, self._body)
+            if ready is None:
+                on_interim = self._send_interim if request.head.minor == 1 else no_interim
+                exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
+                ready = await replies.of_node(listener.node, listener.node_name, exchange, self._body)
+            reply = ready
             listener.replying(reply, started)
             keep = (
                 keep

@@ -2,7 +2,8 @@
 
 Owns: `Sending`. Rules: Content-Length or chunked or close, chosen here and nowhere else; a stream that breaks off
 leaves the message without its end (the caller cuts the connection); HEAD, 204 and 304 have no body whatever the reply
-holds; what waits in the socket's buffer is bounded by `limits.write_buffer` plus one piece.
+holds; what waits in the socket's buffer is bounded by `limits.write_buffer` plus one piece; a file goes into the socket
+beside the transport (outlet.py), which has nothing to write meanwhile, and what it takes counts as progress all the same.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import struct
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
-from edge.exchange import BodyStream, Reply
+from edge.exchange import AT_HAND, BodyStream, Reply
 from edge.semantics.message import EMPTY, Line
+from edge.server.outlet import Outlet, outlet_of
+from edge.store.bodies import FileStream
+from edge.store.bodyreading import CannotSend
 from edge.wire import render
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ class Sending:
 
     __slots__ = (
         "_gone",
+        "_is_full",
         "_listener",
         "_progress",
         "_progress_at",
@@ -51,6 +56,7 @@ class Sending:
         self._listener = listener
         self._waiter: asyncio.Future[None] | None = None
         self._gone = False
+        self._is_full = False
         self._progress = 0
         self._progress_at = 0.0
         self._slow_since: float | None = None
@@ -116,12 +122,15 @@ class Sending:
 
     def fits(self, reply: Reply) -> bool:
         """True when the reply may be written at once without passing the write buffer's bound."""
-        return reply.body is None or len(reply.body) <= self._listener.limits.write_buffer  # type: ignore[arg-type]
+        body = reply.body
+        if body is None:
+            return True
+        return isinstance(body, AT_HAND) and len(body) <= self._listener.limits.write_buffer
 
     def whole(self, request: ParsedRequest | None, reply: Reply, *, keep: bool) -> int:
         """Write a reply whose body is bytes or none. Returns its body bytes. request: None = it could not be read."""
         body = reply.body if request is None or _has_body(request, reply) else None
-        assert body is None or isinstance(body, bytes)
+        assert body is None or isinstance(body, AT_HAND)
         head, _ = self._head(request, reply, keep=keep)
         if not body:
             self._write(head)
@@ -130,8 +139,7 @@ class Sending:
         if size < SLICE_BYTES:
             self._write(head + body)
         else:
-            self._write(head)
-            self._write(body)
+            self._write_lines((head, body))
         return size
 
     def hit(self, head: bytes, body: bytes) -> None:
@@ -147,27 +155,83 @@ class Sending:
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""
         body = reply.body if _has_body(request, reply) else None
-        if body is None or (isinstance(body, bytes) and self.fits(reply)):
+        if body is None or self.fits(reply):
             return self.whole(request, reply, keep=keep), not self._gone
         head, chunked = self._head(request, reply, keep=keep)
+        if isinstance(body, AT_HAND):
+            return await self._bytes(head, memoryview(body))
         self._write(head)
-        if isinstance(body, bytes):
-            return await self._bytes(body)
+        if isinstance(body, FileStream) and not chunked:
+            outlet = outlet_of(self._transport)
+            if outlet is not None:
+                return await self._file(body, outlet, reply, request)
         return await self._stream(body, reply, request, chunked=chunked)
 
-    async def _bytes(self, body: bytes) -> tuple[int, bool]:
-        """A large body from memory, in slices that share its bytes."""
-        view = memoryview(body)
+    async def _bytes(self, head: bytes, body: memoryview) -> tuple[int, bool]:
+        """A large body from memory, in slices that share its bytes; the head goes with the first."""
         for at in range(0, len(body), SLICE_BYTES):
-            self._write(view[at : at + SLICE_BYTES])
+            piece = body[at : at + SLICE_BYTES]
+            if at:
+                self._write(piece)
+            else:
+                self._write_lines((head, piece))
             if self.is_paused and not await self.drain():
                 return at, False
         return len(body), not self._gone
 
-    async def _stream(
-        self, body: BodyStream, reply: Reply, request: ParsedRequest, *, chunked: bool
+    async def _file(
+        self, body: FileStream, outlet: Outlet, reply: Reply, request: ParsedRequest
     ) -> tuple[int, bool]:
+        """A body that goes from its file into the socket, behind what the transport still has."""
         sent = 0
+        try:
+            if not await self._emptied():
+                return 0, False
+            while piece := await self._piece(body, outlet):
+                sent += piece
+                self.written += piece
+        except EdgeError:
+            self._listener.count_broken_off()
+            return sent, False
+        except CannotSend:
+            return await self._stream(body, reply, request, chunked=False, sent=sent)
+        except OSError:
+            # The client is gone, and it was we who were told: the transport is to hear of it, and ends the exchange.
+            self._transport.abort()
+            self.is_paused = True
+            return sent, await self.drain()
+        finally:
+            outlet.close()
+        return sent, sent == reply.length and not self._gone
+
+    async def _piece(self, body: FileStream, outlet: Outlet) -> int:
+        """How many bytes the socket took, once it takes any; 0 at the end."""
+        while True:
+            try:
+                piece = await body.send(outlet)
+            except BlockingIOError:
+                self._is_full = True
+                try:
+                    await outlet.writable()
+                finally:
+                    self._is_full = False
+            else:
+                await asyncio.sleep(0)  # others have their turn, however quick this reader is
+                return piece
+
+    async def _emptied(self) -> bool:
+        """Wait until the transport has handed everything to the socket; False when the client is gone."""
+        if not self.has_unsent:
+            return not self._gone
+        self._transport.set_write_buffer_limits(high=0)
+        try:
+            return await self.drain()
+        finally:
+            self._transport.set_write_buffer_limits(high=self._listener.limits.write_buffer)
+
+    async def _stream(
+        self, body: BodyStream, reply: Reply, request: ParsedRequest, *, chunked: bool, sent: int = 0
+    ) -> tuple[int, bool]:
         try:
             while piece := await body.read():
                 if self._gone:
@@ -227,7 +291,7 @@ class Sending:
             self.written += len(data)
             self._transport.write(data)
 
-    def _write_lines(self, parts: tuple[bytes, bytes, bytes]) -> None:
+    def _write_lines(self, parts: tuple[bytes | memoryview, ...]) -> None:
         if not self._gone:
             self.written += sum(map(len, parts))
             self._transport.writelines(parts)
@@ -241,7 +305,7 @@ class Sending:
         """
         waiting = self._transport.get_write_buffer_size()
         taken = self.written - waiting
-        if not waiting:
+        if not waiting and not self._is_full:
             self._slow_since = None
             return False
         if self._slow_since is None:

@@ -1,6 +1,6 @@
 """Bodies that are too large for a row: the format of their files, writing one, reading one block by block.
 
-Owns: the file format, the names of the files, `FileWriter`, `BodyFile`.
+Owns: the file format, the names of the files, `FileWriter`. Reading: bodyreading.py.
 
     header (128)   magic, version, block size, body length, generation, row key; digest of these; zeros
     body           blocks of 256 KB, the last one shorter
@@ -22,11 +22,10 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from edge.store.disk_faults import DiskFailure, DiskFault, fault_of
-from edge.store.openfiles import OpenBody, OpenFiles
+from edge.store.disk_faults import fault_of
+from edge.store.openfiles import OpenFiles
 from edge.store.record import (
     BLOCK_BYTES,
     DIGEST_BYTES,
@@ -34,8 +33,6 @@ from edge.store.record import (
     GENERATION_BYTES,
     KEY_BYTES,
     FiledBody,
-    block_count,
-    file_bytes,
 )
 
 MAGIC: Final = b"PgBd"
@@ -60,17 +57,20 @@ def parse_name(name: str) -> tuple[bytes, bytes, bool] | None:
     return bytes.fromhex(match[1]), bytes.fromhex(match[2]), match[3] is not None
 
 
-def _header(key: bytes, generation: bytes, length: int) -> bytes:
+def header_of(key: bytes, generation: bytes, length: int) -> bytes:
+    """The header of the file with that body."""
     head = _HEADER.pack(MAGIC, VERSION, BLOCK_BYTES, length, generation, key)
     digest = hashlib.blake2b(head, digest_size=DIGEST_BYTES).digest()
     return (head + digest).ljust(FILE_HEADER_BYTES, b"\0")
 
 
-def _table_digest(header: bytes, table: bytes) -> bytes:
+def table_digest(header: bytes, table: bytes) -> bytes:
+    """What the record holds."""
     return hashlib.blake2b(header + table, digest_size=DIGEST_BYTES).digest()
 
 
-def _block_hash(generation: bytes, number: int) -> hashlib.blake2b:
+def block_hash(generation: bytes, number: int) -> hashlib.blake2b:
+    """The hash of block `number`, still to be fed."""
     # Salted and numbered, so that a block of another file or from another place does not verify.
     return hashlib.blake2b(digest_size=DIGEST_BYTES, salt=generation, person=number.to_bytes(8, "big"))
 
@@ -83,7 +83,7 @@ def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
         data = data[written:]
 
 
-def _read_all(descriptor: int, length: int, offset: int) -> bytes:
+def read_all(descriptor: int, length: int, offset: int) -> bytes:
     """Up to `length` bytes; fewer only at the end of the file."""
     data = os.pread(descriptor, length, offset)
     while len(data) < length:
@@ -133,7 +133,7 @@ class FileWriter:
         self._expected, self._reserve, self._durable = expected, reserve, durable
         self._files = files
         self._table: list[bytes] = []
-        self._hash = _block_hash(generation, 0)
+        self._hash = block_hash(generation, 0)
         self.length = 0
         reserve(FILE_HEADER_BYTES)
         try:
@@ -174,7 +174,7 @@ class FileWriter:
 
     def _end_block(self) -> None:
         self._table.append(self._hash.digest())
-        self._hash = _block_hash(self._generation, len(self._table))
+        self._hash = block_hash(self._generation, len(self._table))
 
     def open_for_reading(self) -> int:
         """A descriptor for `read_back`, good until its owner closes it, whatever becomes of the file. Raises DiskFault."""
@@ -188,7 +188,7 @@ class FileWriter:
         try:
             if self.length % BLOCK_BYTES:
                 self._end_block()
-            header, table = _header(self._key, self._generation, self.length), b"".join(self._table)
+            header, table = header_of(self._key, self._generation, self.length), b"".join(self._table)
             _write_all(self._descriptor, memoryview(table), FILE_HEADER_BYTES + self.length)
             _write_all(self._descriptor, memoryview(header), 0)
             if self._durable:
@@ -203,7 +203,7 @@ class FileWriter:
         self._close()
         if self._durable:
             _sync_directory(self._path.parent)
-        return FiledBody(self.length, _table_digest(header, table))
+        return FiledBody(self.length, table_digest(header, table))
 
     def discard(self) -> None:
         """Leave nothing behind, whether sealed or not. Never raises."""
@@ -220,7 +220,7 @@ class FileWriter:
 def read_back(descriptor: int, offset: int, length: int) -> bytes:
     """Body bytes that a FileWriter of this process has written, unverified. Raises DiskFault when they are not there."""
     try:
-        data = _read_all(descriptor, length, FILE_HEADER_BYTES + offset)
+        data = read_all(descriptor, length, FILE_HEADER_BYTES + offset)
     except OSError as error:
         raise fault_of(error, "reading back a body file") from None
     return data
@@ -243,125 +243,3 @@ def _sync_directory(path: Path) -> None:
             os.close(descriptor)
     except OSError as error:
         raise fault_of(error, "syncing a directory") from None
-
-
-def open_body(
-    bodies: Path,
-    key: bytes,
-    generation: bytes,
-    body: FiledBody,
-    *,
-    files: OpenFiles,
-    damaged: Callable[[], None],
-) -> BodyFile:
-    """The body that a verified record speaks of; header and table are verified here.
-
-    damaged: called once when a block turns out not to be what was written. Raises FileNotFoundError when there is no
-    such file (it may just have been replaced), DiskFault for the rest.
-    """
-    name = file_name(key, generation)
-
-    def load(descriptor: int) -> bytes:
-        if os.fstat(descriptor).st_size != file_bytes(body.length):
-            raise DiskFault(DiskFailure.DAMAGED, "a body file of another length than its record says")
-        header = _read_all(descriptor, FILE_HEADER_BYTES, 0)
-        table_bytes = DIGEST_BYTES * block_count(body.length)
-        table = _read_all(descriptor, table_bytes, FILE_HEADER_BYTES + body.length)
-        if (
-            header != _header(key, generation, body.length)
-            or _table_digest(header, table) != body.table_digest
-        ):
-            raise DiskFault(
-                DiskFailure.DAMAGED, "a body file whose header or table is not what its record says"
-            )
-        return table
-
-    return BodyFile(
-        files.lease(name, bodies / name, load), generation, body.length, files=files, damaged=damaged
-    )
-
-
-class BodyFile:
-    """A verified view of one body, for one reader. Holds a descriptor until `close`, so a replaced body stays readable.
-
-    length: bytes. `read_block` and `pread` return only bytes that were verified; they raise DiskFault when a block is
-    not what was written, when the device fails, and after `close`.
-    """
-
-    __slots__ = ("_damaged", "_files", "_generation", "_last", "_open", "length")
-
-    def __init__(
-        self,
-        opened: OpenBody,
-        generation: bytes,
-        length: int,
-        *,
-        files: OpenFiles,
-        damaged: Callable[[], None],
-    ) -> None:
-        self._open: OpenBody | None = opened
-        self._generation = generation
-        self._files = files
-        self._damaged = damaged
-        self._last: tuple[int, bytes] = (-1, b"")
-        self.length = length
-
-    @property
-    def blocks(self) -> int:
-        """How many blocks there are; all of BLOCK_BYTES but the last."""
-        return block_count(self.length)
-
-    def read_block(self, number: int) -> bytes:
-        """Block `number`, from 0. IndexError beyond the last."""
-        if not 0 <= number < self.blocks:
-            raise IndexError(number)
-        last_number, last = self._last
-        if last_number == number:
-            return last
-        if self._open is None:
-            raise DiskFault(DiskFailure.NOT_OPEN, "a body file that was closed")
-        start = number * BLOCK_BYTES
-        length = min(BLOCK_BYTES, self.length - start)
-        try:
-            block = _read_all(self._open.descriptor, length, FILE_HEADER_BYTES + start)
-        except OSError as error:
-            raise fault_of(error, "reading a body file") from None
-        digest = _block_hash(self._generation, number)
-        digest.update(block)
-        expected = self._open.table[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
-        if len(block) != length or digest.digest() != expected:
-            self._damaged()
-            raise DiskFault(DiskFailure.DAMAGED, f"block {number} of a body file")
-        self._last = (number, block)  # a reader that takes less than a block at a time hashes each block once
-        return block
-
-    def pread(self, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset` of the body, fewer at its end. Reads and verifies whole blocks."""
-        end = min(offset + length, self.length)
-        pieces = []
-        while offset < end:
-            number, within = divmod(offset, BLOCK_BYTES)
-            piece = self.read_block(number)[within : within + end - offset]
-            pieces.append(piece)
-            offset += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def close(self) -> None:
-        """Give the descriptor back. May be called again."""
-        opened, self._open = self._open, None
-        self._last = (-1, b"")
-        if opened is not None:
-            self._files.release(opened)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # A reader that was cancelled must not cost a descriptor for good.
-        if getattr(self, "_open", None) is not None:
-            self.close()

@@ -103,82 +103,65 @@ def _put_selectors(parts: list[bytes], selectors: Selectors) -> None:
     _put_list(parts, selectors.groups)
 
 
-class _Cursor:
-    """Reads what `_put` wrote."""
-
-    __slots__ = ("_at", "_data")
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
-        self._at = at
-
-    def size(self) -> int:
-        try:
-            (size,) = _SIZE.unpack_from(self._data, self._at)
-        except struct.error as error:
-            raise ValueError("the record ends early") from error
-        self._at += _SIZE.size
-        return int(size)
-
-    def optional(self) -> bytes | None:
-        size = self.size()
+def _take(data: bytes, at: int, count: int) -> tuple[list[bytes | None], int]:
+    """`count` values from `at`, and where they end. ValueError, struct.error when they do not."""
+    values: list[bytes | None] = []
+    unpack = _SIZE.unpack_from
+    for _ in range(count):
+        (size,) = unpack(data, at)
+        at += 4
         if size == _ABSENT:
-            return None
-        value = self._data[self._at : self._at + size]
-        if len(value) != size:
-            raise ValueError("the record ends early")
-        self._at += size
-        return value
+            values.append(None)
+            continue
+        values.append(data[at : at + size])
+        at += size
+    if at > len(data):
+        raise ValueError("the record ends early")
+    return values, at
 
-    def value(self) -> bytes:
-        value = self.optional()
-        if value is None:
-            raise ValueError("a part of the record is missing")
-        return value
 
-    def many(self) -> list[bytes | None]:
-        count = self.size()
-        if count > len(self._data):
-            raise ValueError("the record's list is longer than the record")
-        return [self.optional() for _ in range(count)]
-
-    def end(self) -> None:
-        if self._at != len(self._data):
-            raise ValueError("the record goes on behind its end")
+def _take_list(data: bytes, at: int) -> tuple[list[bytes | None], int]:
+    """As many as are said to be there."""
+    (count,) = _SIZE.unpack_from(data, at)
+    if count > len(data):
+        raise ValueError("the record's list is longer than the record")
+    return _take(data, at + 4, count)
 
 
 def decode(data: bytes) -> StoredResponse:
     """What `encode` made. Raises ValueError for anything else."""
     if len(data) < _FIXED.size or data[0] != VERSION:
         raise ValueError("not a record of this version")
+    try:
+        single, at = _take(data, _FIXED.size, 6)
+        nominated, at = _take_list(data, at)
+        lines, at = _take_list(data, at)
+        named, at = _take(data, at, 5)
+        tags, at = _take_list(data, at)
+        groups, at = _take_list(data, at)
+    except struct.error as error:
+        raise ValueError("the record ends early") from error
+    if at != len(data):
+        raise ValueError("the record goes on behind its end")
+    if None in lines or None in named or None in tags or None in groups or None in single[:3]:
+        raise ValueError("a part of the record is missing")
     _, status, minor, *times, date_at, marks, body_length, fence = _FIXED.unpack_from(data)
     if not (100 <= status <= 999 and minor in (0, 1)):
         raise ValueError("not the status line of a response")
-    cursor = _Cursor(data, _FIXED.size)
-    key, body_id, reason = cursor.value(), cursor.value(), cursor.value()
-    etag, last_modified, modified_at = cursor.optional(), cursor.optional(), cursor.optional()
-    nominated, lines = cursor.many(), cursor.many()
-    selectors = _selectors(cursor)
-    cursor.end()
+    key, body_id, reason, etag, last_modified, modified_at = single
+    site, authority = _site_and_authority(*named[:4])
     return StoredResponse(
-        key=key,
+        key=key,  # type: ignore[arg-type]
         nominated=_nominated(nominated),
-        head=ResponseHead(status, reason, Fields(_pairs(lines)), minor),
+        head=ResponseHead(status, reason, Fields(_pairs(lines)), minor),  # type: ignore[arg-type]
         freshness=_freshness(times, marks),
         validators=Validators(etag, last_modified, _time(modified_at), _number(date_at)),
         body_length=body_length,
-        body_id=body_id,
+        body_id=body_id,  # type: ignore[arg-type]
         request_authorized=bool(marks & 4),
         fence=fence,
-        selectors=selectors,
+        selectors=Selectors(site, authority, named[4], tuple(tags), tuple(groups)),  # type: ignore[arg-type]
     )
-
-
-def _selectors(cursor: _Cursor) -> Selectors:
-    site, authority = _site_and_authority(*(cursor.value() for _ in range(4)))
-    path = cursor.value()
-    tags, groups = (tuple(_present(value) for value in cursor.many()) for _ in range(2))
-    return Selectors(site, authority, path, tags, groups)
 
 
 @lru_cache(maxsize=1024)
@@ -193,7 +176,9 @@ def _freshness(times: list[float], marks: int) -> Freshness:
     """times: as packed, response_time to max_life. marks: source and flags."""
     if marks >> _FLAG_BITS >= len(_SOURCES):
         raise ValueError("unknown source of freshness")
-    response_time, initial_age, lifetime, while_revalidate, if_error, max_life = map(_number, times)
+    if any(map(isnan, times)):
+        raise ValueError("not a number of seconds")
+    response_time, initial_age, lifetime, while_revalidate, if_error, max_life = times
     return Freshness(
         response_time=UnixSeconds(response_time),
         initial_age=initial_age,
@@ -223,23 +208,19 @@ def _time(packed: bytes | None) -> float | None:
     return _number(_TIME.unpack(packed)[0])
 
 
-def _present(value: bytes | None) -> bytes:
-    if value is None:
-        raise ValueError("a part of the record is missing")
-    return value
-
-
 def _pairs(values: list[bytes | None]) -> list[tuple[bytes, bytes]]:
     if len(values) % 2:
         raise ValueError("a field without its value")
-    whole = [_present(value) for value in values]
-    return list(zip(whole[::2], whole[1::2], strict=True))
+    each = iter(values)
+    return list(zip(each, each, strict=True))  # type: ignore[arg-type]  # none is missing: `decode` looked
 
 
 def _nominated(values: list[bytes | None]) -> Nominated:
     if len(values) % 2:
         raise ValueError("a nominated field without its value")
-    return tuple((_present(name), value) for name, value in zip(values[::2], values[1::2], strict=True))
+    if None in values[::2]:
+        raise ValueError("a part of the record is missing")
+    return tuple(zip(values[::2], values[1::2], strict=True))  # type: ignore[arg-type]
 
 
 def resident_bytes(stored: StoredResponse) -> int:

@@ -5,7 +5,8 @@ disk_ledger.py (the write side), rows.py (diskcache, SQLite), record.py (what a 
 disk_index.py (what is there, in memory), disk_layout.py (the directory).
 
 Who may call what. Everything here blocks and is called from the store's own threads, any number of them - except
-`variants`, `index`, `primaries`, `touch` and `used_bytes`, which touch neither disk nor lock and are for the event loop.
+`variants`, `index`, `primaries`, `touch` and `used_bytes`, which touch neither disk nor lock and are for the event loop, and
+`read_now`, which is for it as long as the disk is quick (at_hand.py).
 
 Rules.
 * A key belongs to one process (`owns`, by primary digest): it alone writes, deletes and evicts it, and has it in its
@@ -28,12 +29,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from edge.store.bodyfile import BodyFile, open_body
+from edge.store.bodyreading import BodyFile, open_body
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_layout import bodies_of
 from edge.store.disk_ledger import Ledger
 from edge.store.disk_limits import DiskCounters, DiskLimits
 from edge.store.disk_writer import BodyWriter
+from edge.store.loop_rows import LoopRows
 from edge.store.nopickle import ForeignRow
 from edge.store.record import (
     GENERATION_BYTES,
@@ -153,7 +155,7 @@ class DiskTier:
         """False before `open`, after `close`, and when a damaged directory could not be replaced: try `open` again."""
         return self._ledger.is_open
 
-    # For the event loop: neither disk nor lock.
+    # For the event loop: neither disk nor lock, but for `read_now`.
 
     def variants(self, primary: bytes) -> Variants:
         """What is held for `primary`; () when nothing is, or when another process owns it."""
@@ -181,6 +183,32 @@ class DiskTier:
 
     def __len__(self) -> int:
         return len(self._ledger.index)
+
+    def variants_in_rows(self, primary: bytes, most: int) -> list[bytes]:
+        """All variants of `primary`, if there are at most so many and each has its body in its row; else none."""
+        under = self._ledger.index.under(primary)
+        if len(under) > most or any(held.generation is not None for held in under):
+            return []
+        return [held.variant for held in under]
+
+    def read_now(self, primary: bytes, variant: bytes, rows: LoopRows) -> DiskRecord | None:
+        """As `read`, out of a row and for the event loop. None: nothing that could be had without more ado, ask `read`."""
+        key = primary + variant
+        held = self._ledger.index.get(key)
+        if held is None or not self._ledger.is_open:
+            return None
+        value = rows.get(self._ledger.rows, key)
+        if value is None:
+            return None
+        try:
+            record = decode(key, value)
+        except DiskFault:
+            return None  # `read` meets it, counts it, and drops the row
+        if not isinstance(record.body, InlineBody):
+            return None
+        self.counters.hits += 1
+        self._ledger.touch(held)
+        return DiskRecord(record.meta, record.body.body, record.generation)
 
     # For the store's threads.
 

@@ -1,7 +1,7 @@
 """A key read from the disk: every variant, with its body when that is small.
 
-Owns: `load_all`. It blocks: a reading thread of the store calls it. Rule: whatever is wrong with one variant is a miss of
-that variant only.
+Owns: `load_all`, `head_of`. It blocks: a reading thread of the store calls it. Rule: whatever is wrong with one variant is
+a miss of that variant only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load_all(disk: DiskTier, key: bytes, max_body: int) -> Loaded:
             if record is None:
                 loaded.outcomes["absent"] += 1
                 continue
-            stored = _head_of(record, key, variant)
+            stored = head_of(record, key, variant)
             if stored is None:
                 loaded.unreadable.append(variant)
                 loaded.outcomes["corrupt"] += 1
@@ -57,8 +57,8 @@ def load_all(disk: DiskTier, key: bytes, max_body: int) -> Loaded:
     return loaded
 
 
-def _head_of(record: DiskRecord, key: bytes, variant: bytes) -> StoredResponse | None:
-    """None when it is of another version, or does not belong there."""
+def head_of(record: DiskRecord, key: bytes, variant: bytes) -> StoredResponse | None:
+    """The head in a record; None when it is of another version, or does not belong there."""
     try:
         stored = decode(record.meta)
     except ValueError:

@@ -121,6 +121,12 @@ class MemoryTier(Generic[V]):
         room = self.capacity_bytes - self.fixed_bytes
         return size <= self.max_object_bytes and charge(key, size) <= room
 
+    def has_room(self, key: bytes, size: int) -> bool:
+        """Whether `put` would take a payload of `size` bytes under `key` without a victim."""
+        return self.admits(key, size) and charge(key, size) + self.used_bytes <= (
+            self.capacity_bytes - self.fixed_bytes
+        )
+
     def put(
         self, key: bytes, identity: Hashable, value: V, body: bytes, size: int, *, clean: int = 0
     ) -> list[Held[V]]:

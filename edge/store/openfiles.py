@@ -16,13 +16,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.clock import monotonic
 from edge.store.disk_faults import DiskFailure, DiskFault, fault_of
+from edge.store.verified import Verified
 
 
 class OpenBody:
-    """One open body file. table: its verified table of digests. Shared; `readers` belongs to OpenFiles."""
+    """One open body file. table: its verified table of digests. Shared; `readers` belongs to OpenFiles.
 
-    __slots__ = ("descriptor", "forgotten", "name", "readers", "table")
+    verified: which of its blocks were; None = none. Replaced as a whole, by any thread.
+    """
+
+    __slots__ = ("descriptor", "forgotten", "name", "readers", "table", "verified")
 
     def __init__(self, name: str, descriptor: int, table: bytes) -> None:
         self.name = name
@@ -30,13 +35,15 @@ class OpenBody:
         self.table = table
         self.readers = 0
         self.forgotten = False
+        self.verified: Verified | None = None
 
 
 class OpenFiles:
     """The open body files of one process. Thread-safe."""
 
-    def __init__(self, *, idle: int, most: int) -> None:
-        """idle: kept open without a reader. most: open at a time for reading."""
+    def __init__(self, *, idle: int, most: int, mono: Callable[[], float] | None = None) -> None:
+        """idle: kept open without a reader. most: open at a time for reading. mono: monotonic seconds."""
+        self.mono = mono or monotonic()
         self._idle_limit = idle
         self._most = most
         # Re-entrant: a garbage collection inside one of our own critical sections may run BodyFile.__del__.

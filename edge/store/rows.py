@@ -194,7 +194,8 @@ class Rows:
 
     def __init__(self, directory: Path, *, busy_seconds: float, durable: bool) -> None:
         """Open or make the database. `inspect` comes first. durable: a row survives a power cut, at an fsync each."""
-        self._database = directory / DATABASE
+        self.database = directory / DATABASE
+        """Its file."""
         self._busy_seconds = busy_seconds
         try:
             self._cache = diskcache.Cache(
@@ -214,7 +215,7 @@ class Rows:
                 disk_min_file_size=2**62,
                 disk_pickle_protocol=0,
             )
-            self._inode: int = self._database.stat().st_ino
+            self._inode: int = self.database.stat().st_ino
         except _Error as error:
             raise row_fault(error, "opening the cache") from None
 
@@ -222,7 +223,7 @@ class Rows:
     def is_in_place(self) -> bool:
         """Whether the database we have open is the one in the directory; another process may have set it aside."""
         try:
-            inode = self._database.stat().st_ino
+            inode = self.database.stat().st_ino
         except OSError:
             return False
         return inode == self._inode
@@ -258,7 +259,7 @@ class Rows:
     def give_back(self) -> None:
         """Shrink the file a little if much of it is free. Called now and then."""
         try:
-            connection = sqlite3.connect(self._database, timeout=self._busy_seconds, isolation_level=None)
+            connection = sqlite3.connect(self.database, timeout=self._busy_seconds, isolation_level=None)
             try:
                 _give_back(connection)
             finally:

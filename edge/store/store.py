@@ -1,7 +1,7 @@
 """The store: memory and disk as one.
 
-Owns: `Store`. The memory tier answers on the event loop; the disk tier is touched in the store's threads only - one
-that writes, in the order of what happened, and a few that read. Rules:
+Owns: `Store`. The memory tier answers on the event loop; the disk tier is touched in the store's threads - one that
+writes, in the order of what happened, and a few that read - but for small bodies while the disk is quick (at_hand.py). Rules:
 * What was forgotten is gone for every later look-up at once, though its bytes leave the disk a little later: what waits
   to be deleted is hidden (pending.py), and a read that was under way is thrown away.
 * Memory is newer than what waits to be written, and that is newer than the disk.
@@ -26,12 +26,14 @@ from edge.errors import StoreFault
 from edge.measures import Measures
 from edge.semantics.key import variant_digest
 from edge.semantics.stored import StoredResponse
+from edge.store.at_hand import AtHand
 from edge.store.bodies import DiskBody, MemoryBody, StoredBody
 from edge.store.codec import decode, resident_bytes
 from edge.store.contents import Contents
 from edge.store.disk import DiskRecord, DiskTier
 from edge.store.loading import Loaded, load_all
 from edge.store.memory import Held, MemoryTier
+from edge.store.pace import Pace
 from edge.store.pending import Delete, DropBody, DropUnreadable, Put, Rehead
 from edge.store.sharing import Sharing, max_lines_for
 from edge.store.spool import DiskSpool
@@ -92,6 +94,17 @@ class Store:
             self._writing = WriteBehind(
                 disk, measures, write_behind_bytes, on_fault, written=self._look_again
             )
+        self._pace = Pace(rests=measures.store_rests.of())
+        self._at_hand: AtHand | None = None
+        if disk is not None and self._writing is not None:
+            self._at_hand = AtHand(
+                disk,
+                memory,
+                self._writing.pending,
+                self._remember,
+                self._reads.of("disk", "found"),
+                self._pace,
+            )
         self._loading: dict[bytes, _Loading] = {}
         self._opening: dict[bytes, set[_Opening]] = {}
         self.contents = Contents(
@@ -114,6 +127,9 @@ class Store:
 
     async def aclose(self) -> None:
         """Write what waits, close the disk. May be called again."""
+        if self._at_hand is not None:
+            self._at_hand.close()
+            self._at_hand = None
         if self._writing is not None:
             await self._write_hit(self._writing)
             await self._writing.aclose()
@@ -132,6 +148,13 @@ class Store:
     def in_memory(self, key: bytes) -> tuple[Held[StoredResponse], ...]:
         """The variants in memory."""
         return self.memory.get(key)
+
+    def at_hand(self, key: bytes) -> tuple[Held[StoredResponse], ...]:
+        """The variants in memory; none there: what the disk has, if it can be read here and now. (): `load` may find more."""
+        held = self.memory.get(key)
+        if held or self._at_hand is None or key in self._loading:
+            return held
+        return self._at_hand.brought(key)
 
     def is_on_disk(self, key: bytes) -> bool:
         """True when `load` may find more than memory has; costs a few look-ups in dictionaries."""
@@ -227,7 +250,7 @@ class Store:
             return None
         if isinstance(record.body, bytes):
             return MemoryBody(record.body)
-        return DiskBody(record.body, record.body.length, self._read)
+        return DiskBody(record.body, record.body.length, self._read, self._pace)
 
     def _is_seen(self, stored: StoredResponse) -> bool:
         """False when it waits to be deleted, or to be replaced."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge.store.bodyfile import BodyFile
+from edge.store.bodyreading import BodyFile
 from edge.store.disk import NO_VARY, DiskRecord, DiskTier
 from edge.store.disk_limits import DiskLimits
 

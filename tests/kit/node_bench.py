@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault
-from edge.exchange import BodySource, Exchange, Reply, Verdict
+from edge.exchange import AT_HAND, BodySource, Exchange, Reply, Verdict
 from edge.fence import Fence, LogReader
 from edge.fill.fill import FillRoom
 from edge.fill.table import FillTable
@@ -83,8 +83,8 @@ async def got(reply: Reply) -> Got:
         _, *lines = reply.ready.removesuffix(b"\r\n").split(b"\r\n")
         split = [line.partition(b": ") for line in lines]
         fields = Fields((name, value) for name, _, value in split)
-    if isinstance(reply.body, bytes):
-        body = reply.body
+    if isinstance(reply.body, AT_HAND):
+        body = bytes(reply.body)
     elif reply.body is not None:
         try:
             while piece := await reply.body.read():

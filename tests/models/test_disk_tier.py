@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from edge.store.bodyfile import BodyFile
+from edge.store.bodyreading import BodyFile
 from edge.store.disk import DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.disk_writer import BodyWriter

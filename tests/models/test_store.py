@@ -145,6 +145,15 @@ class StoreModel(RuleBasedStateMachine):
         if stored is not None:
             self.store.forget_one(stored)
 
+    # -- without waiting --
+
+    @rule(name=names)
+    def at_hand(self, name: int) -> None:
+        held = self.store.at_hand(primary(name))
+        self.check(name, [each.value for each in held])
+        for each in held:
+            assert each.body == self.bodies[each.value.body_id]
+
     # -- a large body on its way in --
 
     @precondition(lambda self: self.writes_go is None and len(self.spooling) < 3)

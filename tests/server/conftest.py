@@ -10,6 +10,7 @@ _ON_BOTH = {
     "test_connection.py",
     "test_connection_ends.py",
     "test_listener.py",
+    "test_outlet.py",
     "test_sending.py",
     "test_tunnel.py",
 }

@@ -92,6 +92,24 @@ async def test_a_large_body_waits_for_its_reader(answer: Answer):
         assert (await client.read_answer()).body == LARGE
 
 
+@pytest.mark.parametrize("body", [LARGE, memoryview(LARGE)[1:]], ids=["whole", "a view"])
+async def test_a_large_body_that_is_ready_is_decided_on_once(body: bytes | memoryview):
+    """It takes a task to write, and no second look for what to write."""
+    ready = {b"/a": Reply(200, b"", EMPTY, body, len(body))}
+    async with listening({}, ready) as edge, await edge.client() as client:
+        for _ in range(2):
+            assert (await client.get("/a")).body == bytes(body)
+        assert edge.node.asked == []
+        await edge.until(lambda: len(edge.recorded) == 2, "the records")
+        assert [(one.sent, one.whole) for one in edge.recorded] == [(len(body), True)] * 2
+
+
+async def test_a_small_view_goes_out_whole():
+    ready = {b"/a": Reply(206, b"", EMPTY, memoryview(b"12345")[1:3], 2)}
+    async with listening({}, ready) as edge, await edge.client() as client:
+        assert (await client.get("/a")).body == b"23"
+
+
 READY_LINES: tuple[Line, ...] = ((b"X", b"1"), (b"Content-Length", b"4"))
 
 

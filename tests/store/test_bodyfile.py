@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.store.bodyfile import PART, BodyFile, FileWriter, file_name, open_body, parse_name
+from edge.store.bodyfile import PART, FileWriter, file_name, parse_name
+from edge.store.bodyreading import BodyFile, open_body
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.openfiles import OpenFiles
 from edge.store.record import BLOCK_BYTES, FILE_HEADER_BYTES, FiledBody, file_bytes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.store.bodyfile import BodyFile
+from edge.store.bodyreading import BodyFile
 from edge.store.disk import NO_VARY, DiskTier, SmallPut
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.record import BLOCK_BYTES
