@@ -22,6 +22,7 @@ Rules.
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -54,6 +55,9 @@ __all__ = ["NO_VARY", "BodyWriter", "DiskRecord", "DiskRow", "DiskTier", "SmallP
 
 NO_VARY: Final = bytes(VARIANT_BYTES)
 """The variant digest of a response without Vary."""
+
+DRAWN: Final = 128
+"""Generations whose octets are drawn at once."""
 
 _READS: Final = 4
 """How often a read begins again because the response was being replaced; each time it was replaced once more."""
@@ -99,8 +103,19 @@ def _everything(_primary: bytes) -> bool:
     return True
 
 
+_drawn: deque[bytes] = deque()
+
+
 def _new_generation() -> bytes:
-    return secrets.token_bytes(GENERATION_BYTES)
+    """Chance is drawn for many at a time, for it is a system call. From any thread."""
+    try:
+        return _drawn.popleft()
+    except IndexError:
+        drawn = secrets.token_bytes(DRAWN * GENERATION_BYTES)
+        _drawn.extend(
+            drawn[at : at + GENERATION_BYTES] for at in range(GENERATION_BYTES, len(drawn), GENERATION_BYTES)
+        )
+        return drawn[:GENERATION_BYTES]
 
 
 def _row_key(primary: bytes, variant: bytes) -> bytes:

@@ -201,7 +201,7 @@ class Store:
         for stored in self._seen(key, loading.found):
             body = bodies.get(stored.body_id)
             if stored.nominated not in held and body is not None:
-                self._remember(stored, body)
+                self._remember(stored, body, len(body) + resident_bytes(stored))
             disk.touch(key, variant_digest(stored.nominated))
 
     async def open_body(self, stored: StoredResponse) -> StoredBody | None:
@@ -265,18 +265,19 @@ class Store:
 
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
-        is_held = self._remember(stored, body)
+        size = len(body) + resident_bytes(stored)
+        is_held = self._remember(stored, body, size)
         self._changed(stored.key)
         writing = self._writing
         if writing is None or not self._owns(stored.key):
             return
         if self.min_hits and is_held and not writing.may_have(stored.key, stored.nominated):
             return
-        writing.add(Put(stored, body))
+        writing.add(Put(stored, body, size))
 
-    def _remember(self, stored: StoredResponse, body: bytes) -> bool:
-        """Hold it in memory; whether it is held."""
-        key, size = stored.key, len(body) + resident_bytes(stored)
+    def _remember(self, stored: StoredResponse, body: bytes, size: int) -> bool:
+        """Hold it in memory; whether it is held. size: of both, as `resident_bytes` reckons."""
+        key = stored.key
         for victim in self.memory.put(key, stored.nominated, stored, body, size, clean=stored.fence):
             if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
                 self._writing.add(Put(victim.value, victim.body))
@@ -326,7 +327,7 @@ class Store:
             return
         for held in self.memory.get(old.key):
             if held.value.body_id == new.body_id:
-                self._remember(new, held.body)
+                self._remember(new, held.body, len(held.body) + resident_bytes(new))
                 break
         self._changed(new.key)
         if self._writing is not None and self._owns(new.key):
