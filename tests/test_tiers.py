@@ -15,7 +15,7 @@ from edge.exchange import Exchange
 from edge.fill.upstream import UpstreamRequest
 from edge.semantics.forwarding import Network, cleaned_request
 from edge.semantics.message import Authority, Fields, Line
-from edge.semantics.rules import HeaderEdit, HeaderRules, OriginRules, SiteRules
+from edge.semantics.rules import OriginRules, SiteRules
 from edge.tiers import AUTHORITY, HOPS, Tiers, Ways
 from edge.wire.framing import NO_BODY, Length
 from tests.kit.clock import ManualClock
@@ -124,34 +124,6 @@ def test_the_request_to_the_origin_line_for_line():
         (b"Via", b"1.1 edge-1"),
         (b"CDN-Loop", b"edge-1"),
     )
-
-
-def test_what_is_remembered_of_one_request_is_told_of_no_other():
-    """Equal field sections are one object to the parser; all else that a request is made of may differ."""
-    edits = SiteRules(headers=HeaderRules(to_origin=HeaderEdit(add=((b"X-Edge", b"yes"),))))
-    asked = exchange(b"GET", b"/a", (b"Accept", b"*/*"), PARTS[0])
-    head = asked.request.head
-
-    def alike(**changes: object) -> Exchange:
-        return replace(asked, request=replace(asked.request, head=replace(head, **changes)))
-
-    others = (
-        asked,
-        alike(minor=0),
-        alike(authority=Authority(b"http", b"b.example", 80)),
-        alike(method=b"HEAD"),
-        alike(target=b"/b"),
-        replace(asked, peer="192.0.2.77"),
-    )
-    at_once = tiers()
-    for _ in range(2):
-        for other in others:
-            for rules in (RULES, edits):
-                assert other.request.head.fields is head.fields
-                assert built(at_once, other, rules) == built(tiers(), other, rules)
-                (passed_on,) = at_once.straight(other, other.request.head, rules, KEY)
-                (anew,) = tiers().straight(other, other.request.head, rules, KEY)
-                assert passed_on.build(()) == anew.build(())
 
 
 def test_a_site_may_say_which_host_its_origin_knows():

@@ -85,6 +85,22 @@ def response_head(
     return head(status_line(status, reason), whole)
 
 
+def response_start(
+    status: int, reason: bytes, lines: Iterable[Line], without: frozenset[bytes], *more: Line
+) -> bytes:
+    """A head to which the connection's own lines and the empty line are added later.
+
+    without: lower-case names of lines that stay out, Content-Length among them. more: come last, the framing line too.
+    """
+    parts = [status_line(status, reason)]
+    parts += [name + b": " + value for name, value in lines if name.lower() not in without]
+    parts += [name + b": " + value for name, value in more]
+    whole = b"\r\n".join(parts) + b"\r\n"
+    ends = len(parts)
+    assert whole.count(b"\n") == ends and whole.count(b"\r") == ends and b"\0" not in whole, whole[:200]
+    return whole
+
+
 def chunk(data: bytes) -> bytes:
     """One chunk; data must not be empty (that would end the body)."""
     assert len(data), "an empty chunk ends the body"

@@ -28,7 +28,9 @@ def test_what_else_it_was_made_of_counts():
 
 def test_the_oldest_goes_and_what_is_remembered_is_held():
     memory: Remembered[int] = Remembered(3)
-    for number in range(100):  # nobody else holds these: one that was freed would give its identity to a later one
+    for number in range(
+        100
+    ):  # nobody else holds these: one that was freed would give its identity to a later one
         made = fields(b"%d" % number)
         assert memory.get(made) is None
         memory.keep(made, number)
