@@ -17,7 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from edge.errors import ClientFault, EdgeError
-from edge.exchange import Exchange, Reply, no_interim
+from edge.exchange import Exchange, Presence, Reply, no_interim
 from edge.server import replies
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_half_closed",
         "_listener",
+        "_presence",
         "_reading_paused",
         "_requests",
         "_seen",
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol):
         """The one empty line that may stand before a request came already."""
         self._body: RequestBody | None = None
         self._task: asyncio.Task[None] | None = None
+        self._presence = Presence()
         self._half_closed = False
         self._reading_paused = False
         self._requests = 0
@@ -103,7 +105,7 @@ class Connection(asyncio.Protocol):
         self.sending.lost()
         if self._body is not None:
             self._body.fail(ClientFault("the client left in mid-body", status=400))
-        if self._task is not None:
+        if self._task is not None and not self._presence.go():
             self._task.cancel()
 
     def pause_writing(self) -> None:
@@ -256,7 +258,8 @@ class Connection(asyncio.Protocol):
         reply, before = replies.nobody_waits(), sending.written
         try:
             on_interim = self._send_interim if request.head.minor == 1 else no_interim
-            reply = await self._reply(Exchange(request, self.peer, self._tier, self._body, on_interim))
+            asked = Exchange(request, self.peer, self._tier, self._body, on_interim, presence=self._presence)
+            reply = await self._reply(asked)
             listener.replying(reply, started)
             keep = (
                 keep
