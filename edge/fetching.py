@@ -142,8 +142,13 @@ class Fetching:
 
     def _vouches(self, asked: Asked) -> Callable[[int], bool]:
         """Whether a fill of that fence may turn out to serve this request; what it brings is looked at when it is there."""
-        named = Selectors(asked.rules.name, asked.head.authority, asked.head.target.partition(b"?")[0])
-        return lambda fence: self._fence.table.vouches_unseen(asked.key, named, fence, asked.need)
+
+        def vouches(fence: int) -> bool:
+            head = asked.head
+            named = Selectors(asked.rules.name, head.authority, head.target.partition(b"?")[0])
+            return self._fence.table.vouches_unseen(asked.key, named, fence, asked.need)
+
+        return vouches
 
     def _start(
         self,
