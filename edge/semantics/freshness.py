@@ -163,8 +163,8 @@ def _bounded(
     lifetime: float, source: LifetimeSource, directives: ResponseDirectives, limits: FreshnessRules
 ) -> float:
     """The site's bounds. max_ttl cuts a guess too: whoever sets it means no longer than that."""
-    if source in EXPLICIT_SOURCES and not directives.no_cache:
-        lifetime = max(lifetime, limits.min_ttl)
+    if lifetime < limits.min_ttl and source in EXPLICIT_SOURCES and not directives.no_cache:
+        lifetime = limits.min_ttl
     return min(lifetime, limits.max_ttl)
 
 
