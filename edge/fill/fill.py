@@ -285,12 +285,14 @@ class Fill:
 
     def _is_clean(self, verdict: FillFor) -> bool:
         """False: the tier behind us sent, or vouched for, what may be older than a purge that we know of."""
+        need = self.order.need
+        if self._fence is not None and self._fence >= need:
+            return True
         match verdict:
             case Store(stored) | Freshen(_, stored) if self._owner_refused is None:
-                need = self.order.need
                 if self._fence is None:
                     return False
-                return self._fence >= need or self.room.positions.vouches(stored, need, self.order.rules)
+                return self.room.positions.vouches(stored, need, self.order.rules)
             case _:
                 return True
 

@@ -137,9 +137,10 @@ class Pending:
                 # What lies below it on the disk is older still.
                 operation = DropVariant(operation.key, operation.nominated)
         held.operations += 1
+        if type(operation) is Put:  # nearly all are
+            held.newest[operation.stored.nominated] = _Newest(operation, operation.stored, operation.body)
+            return operation
         match operation:
-            case Put(stored, body):
-                held.newest[stored.nominated] = _Newest(operation, stored, body)
             case Rehead(stored):
                 self._rehead(held, operation, stored)
             case DropBody(_, _, body_id):
@@ -166,9 +167,7 @@ class Pending:
         """It was carried out, or has failed (see `owe`). operation: what `add` returned."""
         held = self._keys[operation.key]
         match operation:
-            case Put(stored):
-                self._no_longer(held, operation, stored)
-            case Rehead(stored):
+            case Put(stored) | Rehead(stored):
                 self._no_longer(held, operation, stored)
             case DropVariant(_, nominated):
                 newest = held.newest.get(nominated)
