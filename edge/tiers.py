@@ -183,6 +183,8 @@ class Tiers:
     ) -> tuple[Route, ...]:
         """Out of this node: by its shields, and to the origin. fields: of the request to a shield."""
         ways = self._shields.ways(rules, key, from_node=_is_for_node(exchange))
+        if not ways.nodes:
+            return (Route(self._origin_of(rules), to_origin),)
         nodes = tuple(
             Route(
                 node,
@@ -192,7 +194,7 @@ class Tiers:
             )
             for node in ways.nodes
         )
-        if nodes and not ways.straight:
+        if not ways.straight:
             return nodes
         return (*nodes, Route(self._origin_of(rules), to_origin))
 
