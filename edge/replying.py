@@ -24,6 +24,7 @@ from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
 from edge.semantics.status import append_cache_status, cache_status_member, hit_member, proxy_status
 from edge.semantics.stored import StoredResponse
+from edge.semantics.tls_rules import hsts_line
 from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions
 from edge.store.bodies import MemoryBody, StoredBody
 from edge.store.memory import Held
@@ -147,7 +148,7 @@ class Replying:
         ready: Ready | None = held.ready
         if ready is None or ready.rules is not rules:
             former = 0 if ready is None else ready.size
-            ready = held.ready = Ready(rules, self._ready_head(stored, rules, len(body)))
+            ready = held.ready = Ready(rules, self._ready_head(stored, head, rules, len(body)))
             self._charge(held, ready.size - former)
         lifetime = stored.freshness.lifetime
         if (
@@ -155,7 +156,8 @@ class Replying:
             and evaluate_preconditions(head, stored) is Precondition.NOT_MODIFIED
         ):
             if ready.unchanged is None:
-                ready.unchanged = self._ready_head(replace(stored, head=not_modified(stored.head)), rules, 0)
+                bare = replace(stored, head=not_modified(stored.head))
+                ready.unchanged = self._ready_head(bare, head, rules, 0)
                 ready.size += ready.unchanged.size
                 self._charge(held, ready.unchanged.size)
             unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
@@ -164,9 +166,14 @@ class Replying:
         sent = body if head.method == GET else None
         return Reply(stored.head.status, b"", EMPTY, sent, len(body), ready.verdict, ready=whole)
 
-    def _ready_head(self, stored: StoredResponse, rules: SiteRules, length: int) -> ReadyHead:
+    def _ready_head(
+        self, stored: StoredResponse, request: RequestHead, rules: SiteRules, length: int
+    ) -> ReadyHead:
+        # The same for all who ask for it: the scheme is in the key.
         head = stored.head
         fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
+        sts = hsts_line(rules.tls, request.authority)
+        fields = fields if sts is None else fields.with_set(*sts)
         line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
         return ReadyHead(render.response_head(head.status, head.reason, fields.lines, line)[:-2])
 

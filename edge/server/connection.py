@@ -17,7 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from edge.errors import ClientFault, EdgeError
-from edge.exchange import Exchange, Reply, no_interim
+from edge.exchange import ClientTls, Exchange, Reply, no_interim
 from edge.server import replies
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         "deadline",
         "peer",
         "sending",
+        "tls",
         "transport",
     )
 
@@ -84,7 +85,8 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._requests = 0
         self._waits = Waits.FIRST
-        self.deadline: float | None = listener.tick + listener.limits.head_deadline
+        self.deadline: float | None = None
+        self.tls: ClientTls | None = None
         self.transport: asyncio.Transport
         self.sending: Sending
 
@@ -95,6 +97,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._listener.limits.write_buffer)
         self.sending = Sending(self.transport, self._listener)
+        self.deadline = self._listener.tick + self._listener.limits.head_deadline
         self._listener.opened(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -207,7 +210,7 @@ class Connection(asyncio.Protocol):
             and self._requests < listener.limits.requests_per_connection
         )
         if request.framing is NO_BODY and request.upgrade is None and not self._tier:
-            exchange = Exchange(request, self.peer)
+            exchange = Exchange(request, self.peer, tls=self.tls)
             reply = listener.node.answer_now(exchange)
             if reply is not None and isinstance(reply.body, bytes | None) and self.sending.fits(reply):
                 sent = self.sending.whole(request, reply, keep=keep)
@@ -256,7 +259,9 @@ class Connection(asyncio.Protocol):
         reply, before = replies.nobody_waits(), sending.written
         try:
             on_interim = self._send_interim if request.head.minor == 1 else no_interim
-            reply = await self._reply(Exchange(request, self.peer, self._tier, self._body, on_interim))
+            reply = await self._reply(
+                Exchange(request, self.peer, self._tier, self._body, on_interim, tls=self.tls)
+            )
             listener.replying(reply, started)
             keep = (
                 keep

@@ -11,6 +11,8 @@ _ON_BOTH = {
     "test_connection_ends.py",
     "test_listener.py",
     "test_sending.py",
+    "test_tls_listener.py",
+    "test_tls_transport.py",
     "test_tunnel.py",
 }
 

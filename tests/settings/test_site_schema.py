@@ -8,8 +8,8 @@ from edge.semantics.rules import SiteRules
 from edge.settings.site_schema import SITE
 from tests.settings.test_node_schema import leaves
 
-BY_OTHERS = {"name"}
-"""It has a default that depends on the file."""
+BY_OTHERS = {"name", "tls.client"}
+"""One has a default that depends on the file, one comes of what the node says, too."""
 
 
 def test_every_part_of_the_rules_is_a_setting():
