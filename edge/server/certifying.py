@@ -140,8 +140,11 @@ class Certifying:
     def apply(self) -> None:
         """What was prepared is in force, with the settings that workers hear of next."""
         assert self._prepared is not None, "settings in force that nobody prepared for"
-        self._take(self._prepared, at_once=False)
+        before, read = self._in_force, self._prepared
         self._prepared = None
+        self._take(read, at_once=False)
+        if (before.materials, before.faults) != (read.materials, read.faults):
+            self._say(before, read)
 
     # -- for workers and people --
 

@@ -233,6 +233,10 @@ async def test_new_settings_bring_what_they_need_before_workers_hear_of_them(
     order = desk.told[-1]
     assert isinstance(order, Certify) and not order.at_once
     assert order.authorities == [[str(authority.file), authority.file.read_text()]]
+    assert desk.measures.reloads.of("taken").value == 1
+    desk.certifying.prepare(desk.settings)
+    desk.certifying.apply()
+    assert desk.measures.reloads.of("taken").value == 1
 
 
 async def test_authorities_that_were_changed_are_taken_and_bad_ones_are_not(
