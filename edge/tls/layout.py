@@ -14,6 +14,9 @@ from posixpath import basename, dirname, join, splitext
 
 CERTIFICATES = (".crt", ".pem", ".cer")
 ENDINGS = (*CERTIFICATES, ".key")
+ACCOUNT = "account.key"
+"""What acme.sh signs its orders with: it is no key of a certificate."""
+
 _CHAINS = ("fullchain.pem", "fullchain.cer", "fullchain.crt")
 _CERTIFICATE, _KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
 
@@ -53,7 +56,7 @@ def paired(files: Mapping[str, bytes]) -> tuple[list[Material], list[FileFault]]
     """All pairs in order of name, and what has no counterpart. files: path within the folder to content."""
     folders: dict[str, dict[str, bytes]] = {}
     for name, content in files.items():
-        if name.endswith(ENDINGS):
+        if name.endswith(ENDINGS) and basename(name) != ACCOUNT:
             folders.setdefault(dirname(name), {})[basename(name)] = content
     found: list[Material] = []
     faults: list[FileFault] = []

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -152,8 +153,7 @@ async def test_certificates_change_under_load_and_nobody_notices(
             if turn:
                 world.send_signal(signal.SIGHUP)
             await until(is_new)
-            before = tuple(served)
-            await until(lambda before=before: progress(served, before))
+            await until(partial(progress, served, tuple(served)))
         assert await world.metric("perigee_tls_certificate_reloads_total", {"outcome": "taken"}) >= 3
         done.set()
     assert all(served)
@@ -212,9 +212,9 @@ async def test_sites_ask_for_certificates_of_their_own(origin: ScriptedOrigin, t
         told = [request.header("Client-Cert") for request in origin.seen("/l01/m")]
         ders = [b":" + b64encode(ssl.PEM_cert_to_DER_cert(chain.decode())) + b":" for chain, _ in pairs]
         assert told == [None, *ders]  # what is stored for one client is for no other
-        for context in (None, known[0]):
+        for visitor in (None, known[0]):
             assert (
-                await secure.get("open.test", "/l01/m", host="closed.test", context=context)
+                await secure.get("open.test", "/l01/m", host="closed.test", context=visitor)
             ).status == 421
         assert (await secure.get("closed.test", "/l01/m", host="open.test", context=known[0])).status == 421
         assert (await world.get("/l01/m", {"Host": "closed.test"})).status == 421

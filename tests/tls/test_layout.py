@@ -38,7 +38,7 @@ KEY = b"-----BEGIN PRIVATE KEY-----\n"
         ),
         ({"fullchain.pem": CERT, "privkey.pem": KEY}, [("fullchain", "fullchain.pem")]),
         ({"x/fullchain.pem": CERT + KEY}, [("x", "x/fullchain.pem")]),
-        ({"notes.txt": b"", "a.csr": b"", "a.conf": b""}, []),
+        ({"ca/account.key": KEY, "notes.txt": b"", "a.csr": b"", "a.conf": b""}, []),
     ],
 )
 def test_layouts(files: dict[str, bytes], found: list[tuple[str, str]]):
