@@ -28,8 +28,8 @@ from edge.tls.tickets import set_keys
 from edge.wire.client_hello import BadHello, HelloTooLarge, NotTls, read_client_hello
 from edge.wire.limits import Limits
 
-READ_BYTES = 64 * 1024
-RECORD_BYTES = 16 * 1024
+READ_BYTES = 16 * 1024
+"""What one record holds: OpenSSL gives no more at a time, and Python makes a bytes object of this size for each read."""
 
 
 class Handshakes(Protocol):
