@@ -29,6 +29,7 @@ from edge.semantics.tls_rules import (
 )
 from edge.values import replace
 
+PURGE = b"PURGE"
 _CLIENT_CERT_NAME = b"Client-Cert"
 
 
@@ -45,7 +46,7 @@ class Guarding:
         """
         tls = rules.tls
         location = https_location(tls, head.authority, head.target)
-        if location is not None:
+        if location is not None and head.method != PURGE:  # whoever purges at one node means that node
             return self._redirect(head, rules, location)
         shown = exchange.tls
         had = None if shown is None else shown.policy

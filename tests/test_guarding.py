@@ -159,6 +159,12 @@ def test_a_redirect_comes_before_the_question_for_a_certificate():
     assert isinstance(reply, Reply) and reply.status == 308
 
 
+def test_a_purge_is_not_sent_elsewhere():
+    head = parse_request_head(b"PURGE /a HTTP/1.1\r\nHost: a.test\r\n\r\n", DEFAULT_LIMITS)
+    rules = SiteRules(tls=TlsRules(redirect=HttpsRedirect.PERMANENT))
+    assert Guarding(b"edge").admitted(Exchange(head, "192.0.2.1"), head.head, rules) is head.head
+
+
 def test_a_reply_that_is_ready_is_left_alone():
     rules = SiteRules(tls=TlsRules(hsts=1.0))
     assert says_hsts([SiteRules(), rules]) and not says_hsts([SiteRules()])

@@ -167,7 +167,7 @@ class Certifying:
 
     def _read(self, settings: NodeSettings) -> Read:
         seen = _stamps(settings)
-        folder = settings.tls.certificates or self._settings().tls.certificates
+        folder = settings.tls.certificates
         assert folder is not None, "TLS without a folder"
         found, faults = read_folder(folder)
         former = self._in_force.materials

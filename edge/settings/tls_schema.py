@@ -27,6 +27,7 @@ TLS = (
         "tls.certificates",
         "The folder of certificates and keys, with folders below it, as certbot, acme.sh and mkcert lay them out. It is looked "
         "at every few seconds; which one a client gets, the names in the certificates say.",
+        restart=True,
     ),
     Setting(
         "tls.default",

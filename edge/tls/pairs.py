@@ -22,6 +22,16 @@ from edge.tls.names import doubles
 
 MAX_FILES = 20_000
 MAX_FILE_BYTES = 256 * 1024
+_FORM = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+_NAMELESS = ("it names no host in subjectAltName", "have one made that does: clients look there only")
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 MAX_DEPTH = 3
 """Folders within folders: `live/<name>/` is two."""
 
@@ -109,21 +119,20 @@ def looked_at(material: Material, now: float | None) -> Pair:
         leaf = x509.load_pem_x509_certificates(material.chain)[0]
         said = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = tuple(dict.fromkeys(name.lower() for name in said.get_values_for_type(x509.DNSName)))
+        its_key = leaf.public_key().public_bytes(*_FORM)
     except x509.ExtensionNotFound:
-        names = ()
-        leaf = x509.load_pem_x509_certificates(material.chain)[0]
-    except ValueError as error:
+        raise fault(*_NAMELESS) from None
+    except _UNREADABLE as error:
         raise fault(f"it is no PEM certificate: {error}", "write the certificate, then its chain") from None
     if not names or not all(name.isascii() for name in names):
-        raise fault("it names no host in subjectAltName", "have one made that does: clients look there only")
+        raise fault(*_NAMELESS)
     if b"ENCRYPTED" in material.key:
         raise fault("its key is encrypted", "write it without a passphrase: `openssl pkey -in KEY -out KEY`")
     try:
         key = load_pem_private_key(material.key, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise fault("its key cannot be read as PEM", "write the private key that it was made with") from None
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
+    if key.public_key().public_bytes(*_FORM) != its_key:
         raise fault("the key beside it is that of another certificate", "put its own key there")
     starts, expires = leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()
     if now is not None and now >= expires:

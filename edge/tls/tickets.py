@@ -13,9 +13,9 @@ comes every few hours, and the former one still opens what it sealed.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import ssl
+from collections.abc import Callable
 from dataclasses import field
 from functools import cache
 
@@ -67,12 +67,14 @@ def _derived(secret: bytes, policy: bytes) -> bytes:
 def set_keys(context: ssl.SSLContext, keys: bytes) -> None:
     """Seal and open tickets with these, `KEY_BYTES`, from now on. RuntimeError when OpenSSL does not take them."""
     assert len(keys) == KEY_BYTES, len(keys)
-    if _control(context, _SET_KEYS, len(keys), ctypes.create_string_buffer(keys, len(keys))) != 1:
+    if _control(context, _SET_KEYS, len(keys), keys) != 1:
         raise RuntimeError("OpenSSL took no ticket keys")
 
 
 def get_keys(context: ssl.SSLContext) -> bytes:
     """Those of a context. RuntimeError when OpenSSL does not tell."""
+    import ctypes  # noqa: PLC0415  # as in `_library`
+
     held = ctypes.create_string_buffer(KEY_BYTES)
     if _control(context, _GET_KEYS, KEY_BYTES, held) != 1:
         raise RuntimeError("OpenSSL told no ticket keys")
@@ -85,15 +87,19 @@ def without_session_cache(context: ssl.SSLContext) -> None:
 
 
 def _control(context: ssl.SSLContext, command: int, number: int, pointer: object) -> int:
+    import ctypes  # noqa: PLC0415  # as in `_library`
+
     behind_header = id(context) + object.__basicsize__
     held = ctypes.c_void_p.from_address(behind_header)
     return int(_library()(held, command, number, pointer))
 
 
 @cache
-def _library() -> ctypes._NamedFuncPointer:
+def _library() -> Callable[..., int]:
     """`SSL_CTX_ctrl`, of the OpenSSL that Python's ssl has. AttributeError, OSError where it cannot be found."""
-    import _ssl  # noqa: PLC0415  # only where it is asked for: it is an inner part of Python
+    # Only where it is asked for: where memory may not be made executable, ctypes may not be imported at all.
+    import _ssl  # noqa: PLC0415
+    import ctypes  # noqa: PLC0415
 
     call = ctypes.CDLL(getattr(_ssl, "__file__", None)).SSL_CTX_ctrl
     call.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
