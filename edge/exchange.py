@@ -12,6 +12,7 @@ from typing import Protocol
 
 from edge.semantics.message import Fields, ResponseHead
 from edge.semantics.reasons import Because
+from edge.semantics.tls_rules import ClientPolicy
 from edge.values import value
 from edge.wire.request import ParsedRequest
 
@@ -89,11 +90,20 @@ class Presence:
 
 
 @value(frozen=True, slots=True)
+class ClientTls:
+    """What the client of a TLS connection was asked for. certificate: DER, verified; None = it showed none."""
+
+    policy: ClientPolicy
+    certificate: bytes | None = None
+
+
+@value(frozen=True, slots=True)
 class Exchange:
     """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours;
     is_worker: and if so, a worker of this node, which has not been to the key's owner because that is us.
 
-    body: None when the request has none. on_interim: called for each 1xx of the next tier, before the reply.
+    tls: None = nothing was asked of the client, or there is no TLS of ours. body: None when the request has none.
+    on_interim: called for each 1xx of the next tier, before the reply.
     """
 
     request: ParsedRequest
@@ -104,6 +114,7 @@ class Exchange:
     is_worker: bool = True
     presence: Presence | None = None
     """None: who handles the exchange cancels it when its client leaves, whatever it is at."""
+    tls: ClientTls | None = None
 
 
 @value(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from edge.wire import render
 _SPECIAL = CONDITIONALS | {b"range"}
 GET = b"GET"
 _WRITTEN_BY_US = frozenset((b"age", b"content-length"))
+_WITH_HSTS = _WRITTEN_BY_US | {b"strict-transport-security"}
 
 
 class FillSource:
@@ -74,8 +75,9 @@ def at_once(
     now: UnixSeconds,
     *,
     collapsed: bool,
+    hsts: Line | None,
 ) -> Reply:
-    """The reply that sends `body`, which `plain_body` gave. node: our name."""
+    """The reply that sends `body`, which `plain_body` gave. node: our name. hsts: Strict-Transport-Security, None = none."""
     stored = found.stored
     # Who caused the fill gets the head as it came, with what the store may not keep.
     head, age = stored.head if collapsed else found.head, stored.freshness.age(now)
@@ -88,14 +90,13 @@ def at_once(
         forward.because,
         collapsed=collapsed,
     )
-    lines: tuple[Line, ...] = (
-        via_line(node, head.minor),
-        (b"Cache-Status", member),
-        (b"Content-Length", b"%d" % len(body)),
-    )
+    length, ours = (b"Content-Length", b"%d" % len(body)), _WRITTEN_BY_US
+    lines: tuple[Line, ...] = (via_line(node, head.minor), (b"Cache-Status", member), length)
+    if hsts is not None:
+        lines, ours = (*lines[:-1], hsts, length), _WITH_HSTS
     if found.has_age or collapsed:
         lines = ((b"Age", b"%d" % int(age)), *lines)
-    start = render.response_start(head.status, head.reason, head.fields.lines, _WRITTEN_BY_US, *lines)
+    start = render.response_start(head.status, head.reason, head.fields.lines, ours, *lines)
     because = found.because if is_stand_in else forward.because
     verdict = Verdict(rules.name, forward.fwd.value, because, stored=True, collapsed=collapsed)
     return Reply(head.status, b"", EMPTY, body, len(body), verdict, ready=start)

@@ -32,6 +32,7 @@ from edge.semantics.key import BadTarget, matches
 from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.rules import CookieRule, SiteRules
 from edge.semantics.stored import Nominated, StoredResponse
+from edge.semantics.tls_rules import HttpsRedirect
 from edge.semantics.validation import Precondition, evaluate_preconditions
 from edge.settings.sites import SiteTable
 from edge.store.memory import Held, MemoryTier
@@ -291,7 +292,9 @@ class Lane:
         if side & 1:
             authority = authority_seen_by_client(authority, head.fields)
         rules = self._sites.find(authority.host)
-        if rules is None or (self._leading is not None and self._leading.concerns(rules)):
+        if rules is None or not _is_served_as_it_is(rules, authority):
+            return None
+        if self._leading is not None and self._leading.concerns(rules):
             return None
         fields = cleaned_request(replace(head, authority=authority), rules).fields
         if rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields:
@@ -302,6 +305,13 @@ class Lane:
             self._places.put(authority, place)
         first = replace(request, head=replace(head, fields=head.fields.without(LOOSE)))
         return Kind(place, fields.without(LOOSE), first, loose)
+
+
+def _is_served_as_it_is(rules: SiteRules, authority: Authority) -> bool:
+    """Whether nobody is sent to https, and nobody's certificate counts (edge.guarding)."""
+    tls = rules.tls
+    is_sent_away = tls.redirect is not HttpsRedirect.OFF and authority.scheme == b"http"
+    return not (is_sent_away or tls.tell or tls.client is not None)
 
 
 def _is_unchanged(tags: bytes, stored: StoredResponse) -> bool:

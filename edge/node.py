@@ -21,6 +21,7 @@ from edge.fence import Fence, Trusted
 from edge.fetching import MAX_ROUNDS, Asked, Fetching
 from edge.fill.fill import FillRoom
 from edge.fill.order import FENCE
+from edge.guarding import Guarding, says_hsts, with_hsts
 from edge.lane import Lane
 from edge.leading import Leading
 from edge.replying import Replying
@@ -35,6 +36,7 @@ from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import CookieRule, SiteRules
 from edge.semantics.selectors import Group, invalidated_groups
 from edge.semantics.stored import StoredResponse
+from edge.semantics.tls_rules import NO_TLS
 from edge.semantics.validation import only_for_origin
 from edge.settings.sites import Homes, SiteTable
 from edge.store.memory import Held
@@ -104,6 +106,8 @@ class Node:
         self._purge = purge
         self._homes = Homes(sites)
         self._leading = leading
+        self._guarding = Guarding(name)
+        self._says_hsts = says_hsts(sites)
         self._replying = Replying(name, max_ranges, store.memory.resize)
         self.lane = Lane(name, store.memory, fence, clock, vouches=self._vouches, leading=leading)
         self.lane.apply(sites, tiers.trusted)
@@ -129,6 +133,7 @@ class Node:
             for held in self._store.memory:
                 # A purge may name it by the keys that URLs have now: what was found clean before is not, for all we know.
                 held.clean = held.value.fence
+        self._says_hsts = says_hsts(sites)
         self._tiers.trusted = tuple(trusted)
         self.lane.apply(sites, trusted)
         self._replying.max_ranges = max_ranges
@@ -144,11 +149,19 @@ class Node:
         rules = self.sites.find(head.authority.host)
         if rules is None:
             return None
+        if rules.tls is not NO_TLS or exchange.tls is not None:
+            try:
+                admitted = self._guarding.admitted(exchange, head, rules)
+            except ClientFault:
+                return None  # `handle` says it
+            if isinstance(admitted, Reply):
+                return admitted
+            head = admitted
         leading = self._leading if self._leading is not None and self._leading.concerns(rules) else None
         if leading is not None:
             led = leading.lead(exchange, head, rules, self.sites)
             if isinstance(led, Reply):
-                return led
+                return with_hsts(led, head.authority, rules)
             head = led
         head = cleaned_request(head, rules)
         if rules.store.cookie is CookieRule.BYPASS and b"cookie" in head.fields:
@@ -166,7 +179,8 @@ class Node:
                 held.visited = True
                 if leading is not None:
                     leading.served(exchange, rules)
-                return self._replying.hit(head, rules, reuse, held)
+                reply = self._replying.hit(head, rules, reuse, held)
+                return reply if rules.tls is NO_TLS else with_hsts(reply, head.authority, rules)
         return None
 
     def _vouches(self, held: Held[StoredResponse], rules: SiteRules) -> bool:
@@ -183,6 +197,15 @@ class Node:
 
     async def handle(self, exchange: Exchange) -> Reply:
         """The reply to any request; our own errors are replies, too."""
+        reply = await self._handle(exchange)
+        if self._says_hsts and not exchange.tier and reply.tunnel is None:
+            authority = self._tiers.restored(exchange).authority
+            rules = self.sites.find(authority.host)
+            if rules is not None:
+                with_hsts(reply, authority, rules)
+        return reply
+
+    async def _handle(self, exchange: Exchange) -> Reply:
         verdict = Verdict("-", "-")
         try:
             asked = self._ask(exchange)
@@ -204,6 +227,11 @@ class Node:
             raise ClientFault("no site has this host name", status=421, proxy_status="destination_not_found")
         if not (exchange.tier and exchange.is_worker) and loops(head.fields, self._tiers.cdn_id):
             raise UpstreamFault("this edge is in CDN-Loop", proxy_status="proxy_loop_detected", status=508)
+        if (rules.tls is not NO_TLS or exchange.tls is not None) and not exchange.tier:
+            admitted = self._guarding.admitted(exchange, head, rules)
+            if isinstance(admitted, Reply):
+                return admitted
+            head = admitted
         if self._leading is not None and self._leading.concerns(rules):
             led = self._leading.lead(exchange, head, rules, self.sites)
             if isinstance(led, Reply):

@@ -30,6 +30,7 @@ from edge.semantics.status import (
     proxy_status,
 )
 from edge.semantics.stored import StoredResponse
+from edge.semantics.tls_rules import hsts_line
 from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions
 from edge.store.bodies import MemoryBody, StoredBody
 from edge.store.memory import Held
@@ -93,8 +94,8 @@ class Replying:
         if ready is None or ready.rules is not rules:
             former = 0 if ready is None else ready.size
             verdict = Verdict(rules.name, "hit", Because.FRESH)
-            ready = Ready(rules, stored, self._ready_head(stored, rules, len(body), verdict), verdict)
-            held.ready = ready
+            made = self._ready_head(stored, head, rules, len(body), verdict)
+            ready = held.ready = Ready(rules, stored, made, verdict)
             self._charge(held, ready.size - former)
         lifetime = stored.freshness.lifetime
         if (
@@ -102,8 +103,8 @@ class Replying:
             and evaluate_preconditions(head, stored) is Precondition.NOT_MODIFIED
         ):
             if ready.unchanged is None:
-                head_304 = replace(stored, head=not_modified(stored.head))
-                ready.unchanged = self._ready_head(head_304, rules, 0, ready.verdict)
+                bare = replace(stored, head=not_modified(stored.head))
+                ready.unchanged = self._ready_head(bare, head, rules, 0, ready.verdict)
                 ready.size += ready.unchanged.size
                 self._charge(held, ready.unchanged.size)
             unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
@@ -113,10 +114,13 @@ class Replying:
         return Reply(stored.head.status, b"", EMPTY, sent, len(body), ready.verdict, ready=whole)
 
     def _ready_head(
-        self, stored: StoredResponse, rules: SiteRules, length: int, verdict: Verdict
+        self, stored: StoredResponse, request: RequestHead, rules: SiteRules, length: int, verdict: Verdict
     ) -> ReadyHead:
+        # The same for all who ask for it: the scheme is in the key.
         head = stored.head
         fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
+        sts = hsts_line(rules.tls, request.authority)
+        fields = fields if sts is None else fields.with_set(*sts)
         line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
         start = render.response_head(head.status, head.reason, fields.lines, line)[:-2]
         return ReadyHead(start, head.status, verdict)
@@ -167,7 +171,8 @@ class Replying:
         """A storable answer, while its body may still be coming in."""
         stored = found.stored
         if not tier and found.kept and (body := plain_body(head, rules, found)) is not None:
-            return at_once(self._name, rules, forward, found, body, now, collapsed=collapsed)
+            hsts = hsts_line(rules.tls, head.authority)
+            return at_once(self._name, rules, forward, found, body, now, collapsed=collapsed, hsts=hsts)
         # Trailers come behind a chunked body only; the length may then not be said.
         length = None if found.body.trailers.lines and head.method == GET else found.length
         source = FillSource(found.body, length)

@@ -12,18 +12,21 @@ from edge.exchange import Reply
 from edge.fill.body import FillBody
 from edge.fill.order import Streaming
 from edge.filled import FillSource, at_once, member_behind, plain_body
+from edge.guarding import with_hsts
 from edge.replying import Replying
 from edge.semantics.decisions import Forward
 from edge.semantics.message import Fields, Line, RequestHead, ResponseHead
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import HeaderEdit, HeaderRules, SiteRules
 from edge.semantics.stored import StoredResponse
+from edge.semantics.tls_rules import NO_TLS, TlsRules, hsts_line
 from edge.semantics.validation import parse_validators
 from edge.values import replace
 from edge.wire import render
 from tests.kit.stored_responses import HERE, NOW, asking, holding
 
 PLAIN = SiteRules()
+HSTS = TlsRules(hsts=60.0)
 BY_HAND = SiteRules(headers=HeaderRules(to_client=HeaderEdit(remove=frozenset((b"x-is-never-there",)))))
 """An edit that changes nothing, and takes the long way."""
 MISS = Forward(Forwarded.URI_MISS, Because.NOTHING_STORED)
@@ -31,6 +34,7 @@ FRESH = holding(status=200).freshness
 LINES: tuple[Line, ...] = (
     *((b"Date", b"Tue, 24 Nov 2026 00:00:00 GMT"), (b"Content-Type", b"text/plain"), (b"Age", b"7")),
     *((b"Content-Length", b"4"), (b"content-length", b"4"), (b"Via", b"1.1 other"), (b"ETag", b'"v1"')),
+    (b"strict-transport-security", b"max-age=1"),
     *((b"Cache-Status", b"other;hit"), (b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"Vary", b"X")),
 )
 
@@ -62,6 +66,7 @@ def sent(reply: Reply) -> bytes:
     behind=st.sampled_from((None, b"edge-1;hit;ttl=5", b"edge-1;fwd=uri-miss;stored")),
     because=st.sampled_from((Because.STORED, Because.STALE_IF_ERROR)),
     later=st.floats(0.0, 90.0),
+    tls=st.sampled_from((NO_TLS, HSTS)),
 )
 def test_it_is_what_the_long_way_makes(
     lines: list[Line],
@@ -74,6 +79,7 @@ def test_it_is_what_the_long_way_makes(
     behind: bytes | None,
     because: Because,
     later: float,
+    tls: TlsRules,
 ):
     found = found_of(
         ResponseHead(status, reason, Fields(lines), minor),
@@ -83,15 +89,18 @@ def test_it_is_what_the_long_way_makes(
         because=because,
     )
     replying, now = Replying(b"edge-1", 4), type(NOW)(NOW + later)
-    quick = replying.filled(asking(), PLAIN, MISS, found, now, collapsed=collapsed, tier=False)
-    slow = replying.filled(asking(), BY_HAND, MISS, found, now, collapsed=collapsed, tier=False)
+    plain, by_hand = SiteRules(tls=tls), SiteRules(tls=tls, headers=BY_HAND.headers)
+    quick = replying.filled(asking(), plain, MISS, found, now, collapsed=collapsed, tier=False)
+    slow = replying.filled(asking(), by_hand, MISS, found, now, collapsed=collapsed, tier=False)
+    slow = with_hsts(slow, HERE, by_hand)
     assert quick.ready is not None
     assert slow.ready is None
     assert sent(quick) == sent(slow)
     assert (quick.status, quick.body, quick.length, quick.verdict) == (
         *(slow.status, slow.body, slow.length, slow.verdict),
     )
-    alike = at_once(b"edge-1", PLAIN, MISS, found, body, now, collapsed=collapsed)
+    hsts = hsts_line(tls, HERE)
+    alike = at_once(b"edge-1", plain, MISS, found, body, now, collapsed=collapsed, hsts=hsts)
     assert sent(alike) == sent(quick)
 
 

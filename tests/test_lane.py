@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.exchange import ClientTls
 from edge.semantics.message import Line
 from edge.semantics.rules import CookieRule, KeyRules, SiteRules, StoreRules
+from edge.semantics.tls_rules import ClientAuth, ClientPolicy, HttpsRedirect, TlsRules
+from edge.settings.sites import SiteTable
 from tests.kit.lane_world import OneSide, one_side
 from tests.kit.scripted_upstream import Said, fresh
 
@@ -160,3 +163,39 @@ class Reader:
 
 DATE: Line = (b"Date", b"Tue, 24 Nov 2026 00:00:00 GMT")
 FOR_A_MINUTE: Line = (b"Cache-Control", b"max-age=60")
+
+
+@pytest.mark.parametrize(
+    "rules,scheme,takes",
+    [
+        (TlsRules(redirect=HttpsRedirect.PERMANENT), b"https", True),
+        (TlsRules(redirect=HttpsRedirect.PERMANENT), b"http", False),
+        (TlsRules(hsts=60.0), b"https", True),
+        (TlsRules(client=ClientPolicy(ClientAuth.OPTIONAL, "ca.pem")), b"https", False),
+        (TlsRules(client=ClientPolicy(ClientAuth.REQUIRED, "ca.pem")), b"https", False),
+        (TlsRules(tell=True), b"https", False),
+    ],
+)
+async def test_whom_a_site_sends_to_https_or_asks_for_a_certificate_goes_the_long_way(
+    tmp_path: Path, rules: TlsRules, scheme: bytes, takes: bool
+):
+    async with one_side(tmp_path, [SiteRules()], scheme=scheme) as side:
+        side.bench.origin.says(fresh(b"body"))
+        assert await taken(side, asking()) == 2, "it is stored"
+        side.bench.node.apply(SiteTable([SiteRules(tls=rules)]), (), 16)
+        for _ in range(3):
+            side.connect()
+            await side.hears(asking())
+        assert (side.lane_answers > 2) is takes
+        answer = await side.hears(asking())
+        assert (b"Strict-Transport-Security: max-age=60\r\n" in answer) is (rules.hsts is not None)
+
+
+async def test_a_connection_whose_client_was_asked_for_a_certificate_has_no_lane(tmp_path: Path):
+    async with one_side(tmp_path, [SiteRules()], scheme=b"https") as side:
+        side.bench.origin.says(fresh(b"body"))
+        assert await taken(side, asking()) == 2
+        side.tls = ClientTls(ClientPolicy(ClientAuth.REQUIRED, "ca.pem"))
+        side.connect()
+        assert (await side.hears(asking())).startswith(b"HTTP/1.1 421")
+        assert side.lane_answers == 2

@@ -28,6 +28,7 @@ from edge.settings.network_schema import NETWORK, NETWORK_NODE, POP, REGION, ROU
 from edge.settings.node_schema import NODE
 from edge.settings.schema import Schema, Setting
 from edge.settings.site_schema import SITE
+from edge.tls.measures import CertificateMeasures, TlsMeasures
 from origin_shield.measures import OriginMeasures
 from origin_shield.shield_measures import ShieldMeasures
 
@@ -55,6 +56,8 @@ def metrics() -> str:
     ShieldMeasures(registry)
     WatchMeasures(registry)
     LeadMeasures(registry)
+    TlsMeasures(registry)
+    CertificateMeasures(registry)
     rows = [
         (
             f"`{said.name}`",

@@ -28,6 +28,7 @@ from edge.semantics.key import BadTarget, accept_encoding, canonical_target, key
 from edge.semantics.message import Authority, Fields, Line, RequestHead, ResponseHead
 from edge.semantics.rules import COUNTRY, CookieRule, HeaderEdit, KeyRules, SetCookieRule, SiteRules
 from edge.semantics.syntax import format_http_date, list_of_lines
+from edge.semantics.tls_rules import CLIENT_CERT
 from edge.semantics.validation import CONDITIONALS
 
 UNTRUSTED = frozenset(
@@ -48,7 +49,7 @@ UNTRUSTED = frozenset(
         ),
         *(b"x-remote-addr", b"x-originating-ip", b"x-proxyuser-ip", b"cf-connecting-ip", b"fastly-client-ip"),
         # said by us to those behind us
-        *(b"surrogate-capability", COUNTRY),
+        *(b"surrogate-capability", COUNTRY, CLIENT_CERT, b"client-cert-chain"),
     )
 )
 """Request fields that are removed unless the site keys on them, lower case; those with an UNTRUSTED_PREFIXES too."""

@@ -78,6 +78,7 @@ class Because(Enum):
     LOOP = "loop"
     GATEWAY = "gateway"
     REDIRECTED = "redirected"
+    TO_HTTPS = "to-https"
     ORIGIN_QUEUE_FULL = "origin-queue-full"
     ORIGIN_QUEUE_OVERDUE = "origin-queue-overdue"
     ORIGIN_RESTS = "origin-rests"
@@ -131,6 +132,7 @@ SENTENCE: dict[Because, str] = {
     Because.LOOP: "this edge stands in the request's CDN-Loop already",
     Because.GATEWAY: "no usable answer came from the origin",
     Because.REDIRECTED: "another POP or node is the one for this client, and it was sent there",
+    Because.TO_HTTPS: "the request came over plain HTTP, and the site is for https only",
     Because.ORIGIN_QUEUE_FULL: "the origin is as busy as it may be, and too many requests wait for it",
     Because.ORIGIN_QUEUE_OVERDUE: "the origin is as busy as it may be, and the request waited for as long as it may",
     Because.ORIGIN_RESTS: "the origin failed so often that it is left alone for a while",

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from edge.semantics.message import Line
 from edge.semantics.redirect_rules import NO_REDIRECTS, RedirectRules
+from edge.semantics.tls_rules import NO_TLS, TlsRules
 
 SECOND = 1.0
 MINUTE = 60 * SECOND
@@ -377,6 +378,7 @@ class SiteRules:
     protection: ProtectionRules = ProtectionRules()
     shield: ShieldRules = ShieldRules()
     redirect: RedirectRules = NO_REDIRECTS
+    tls: TlsRules = NO_TLS
     max_request_body: int = 10 * GIB
     """Bytes; beyond it 413."""
     collapse: bool = True

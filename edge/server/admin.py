@@ -43,6 +43,8 @@ OF_ALL = (
     "perigee_presences_",
     "perigee_purge",
     "perigee_signatures_",
+    "perigee_tls_certificate_",
+    "perigee_tls_earliest_",
 )
 """How the names begin of what the supervisor counts as workers do: it reads the purge log, and takes purges."""
 
@@ -62,6 +64,8 @@ class State:
     """As `Warmth.described` says it; None = nobody looks."""
     is_too_cold: bool = False
     """It is not to be asked before it is warm."""
+    certificates: Mapping[str, object] | None = None
+    """As `Certifying.described` says it; None = this node speaks no TLS to clients."""
 
 
 def perigee_version() -> str:
@@ -154,6 +158,7 @@ class Admin:
             "settings": settings,
             "purge_log": state.purges,
             "warmth": state.warmth,
+            "certificates": state.certificates,
             "workers": told,
         }
         return _json(body, 200 if ready else 503)

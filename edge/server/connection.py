@@ -16,20 +16,18 @@ from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from edge.errors import ClientFault
-from edge.exchange import Exchange, Presence, Reply, no_interim
+from edge.exchange import ClientTls, Exchange, Presence, Reply, no_interim
 from edge.server import replies
 from edge.server.laneway import Laneway
 from edge.server.request_body import RequestBody
 from edge.server.sending import Sending
 from edge.server.tunnel import TunnelBody, copy_both_ways
 from edge.values import replace
-from edge.wire import render
 from edge.wire.body import decoder
 from edge.wire.framing import NO_BODY
 from edge.wire.request import ParsedRequest, find_head_end, parse_request_head
 
 if TYPE_CHECKING:
-    from edge.semantics.message import ResponseHead
     from edge.server.listener import Listener
 
 LINGER_SECONDS = 2.0
@@ -69,6 +67,7 @@ class Connection(asyncio.Protocol):
         "deadline",
         "peer",
         "sending",
+        "tls",
         "transport",
     )
 
@@ -89,7 +88,8 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._requests = 0
         self._waits = Waits.FIRST
-        self.deadline: float | None = listener.tick + listener.limits.head_deadline
+        self.deadline: float | None = None
+        self.tls: ClientTls | None = None
         self.transport: asyncio.Transport
         self.sending: Sending
 
@@ -100,8 +100,10 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._listener.limits.write_buffer)
         self.sending = Sending(self.transport, self._listener)
-        if self._listener.lane is not None and not self._tier:
-            self._laneway = Laneway(self._listener.lane, self._listener, self.peer, self.sending)
+        listener = self._listener
+        if listener.lane is not None and self.tls is None:
+            self._laneway = Laneway(listener.lane, listener, self.peer, self.sending)
+        self.deadline = listener.tick + listener.limits.head_deadline
         self._listener.opened(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -226,7 +228,7 @@ class Connection(asyncio.Protocol):
             and self._requests < listener.limits.requests_per_connection
         )
         if request.framing is NO_BODY and request.upgrade is None and not self._tier:
-            reply = listener.node.answer_now(Exchange(request, self.peer))
+            reply = listener.node.answer_now(Exchange(request, self.peer, tls=self.tls))
             if reply is not None and self.sending.fits(reply):
                 sent = self.sending.whole(request, reply, keep=keep)
                 listener.finished(self, request, reply, sent, started)
@@ -247,7 +249,7 @@ class Connection(asyncio.Protocol):
         """Begin an exchange that takes time; False. rest: what came behind its head. ready: only writing takes time."""
         listener, self._body = self._listener, None
         if request.framing is not NO_BODY:
-            on_first = self._send_continue if request.expect_continue else None
+            on_first = self.sending.interim_100 if request.expect_continue else None
             self._body = RequestBody(
                 decoder(request.framing, listener.limits), self._pause_reading, self._resume_reading, on_first
             )
@@ -262,12 +264,6 @@ class Connection(asyncio.Protocol):
         self._task = listener.tasks.spawn(self._run(request, keep, started, ready), name="exchange")
         return False
 
-    def _send_continue(self) -> None:
-        self.sending.raw(render.CONTINUE)
-
-    def _send_interim(self, head: ResponseHead) -> None:
-        self.sending.raw(render.head(render.status_line(head.status, head.reason), head.fields.lines))
-
     # -- one exchange --
 
     async def _run(self, request: ParsedRequest, keep: bool, started: float, ready: Reply | None) -> None:
@@ -277,9 +273,10 @@ class Connection(asyncio.Protocol):
         reply, before = replies.nobody_waits(), sending.written
         try:
             if ready is None:
-                interim = self._send_interim if request.head.minor == 1 else no_interim
-                asked = Exchange(request, self.peer, self._tier, self._body, interim, presence=self._presence)
-                ready = await replies.of_node(listener.node, listener.node_name, asked, self._body)
+                interim = self.sending.interim if request.head.minor == 1 else no_interim
+                body, here = self._body, self._presence
+                asked = Exchange(request, self.peer, self._tier, body, interim, presence=here, tls=self.tls)
+                ready = await replies.of_node(listener.node, listener.node_name, asked, body)
             reply = ready
             listener.replying(reply, started)
             keep = (

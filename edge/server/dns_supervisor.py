@@ -161,7 +161,7 @@ class DnsSupervisor:
             restarts=self._measures.worker_restarts,
             on_end=self._totals.ended,
             program=PROGRAM,
-            greeting=lambda: None if self._watching.shown is None else Show(self._watching.shown),
+            greeting=lambda: () if self._watching.shown is None else (Show(self._watching.shown),),
         )
 
     def _served(self, tasks: TaskOwner, where: str) -> None:

@@ -52,7 +52,7 @@ class Keeper:
     start: makes the order for each of its lives. held: its sockets, which belong to the keeper from now on. restarts: the
     metric. on_start: called before a process of it is started. on_end: called when it is gone, or could not be started.
     on_applied: told how far it has read the purge log. program: the module that a worker runs. greeting: what a process is told
-    once it is there, since it may have changed while it was being started; None = nothing.
+    once it is there, since it may have changed while it was being started.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Keeper:
         on_end: Callable[[int], None] = lambda _index: None,
         on_applied: Callable[[int, Applied], None] = lambda _index, _applied: None,
         program: str = EDGE_WORKER,
-        greeting: Callable[[], Order | None] = lambda: None,
+        greeting: Callable[[], Sequence[Order]] = tuple,
     ) -> None:
         self._program = program
         self.index = index
@@ -147,11 +147,8 @@ class Keeper:
                 await self._pause(0.0)
                 continue
             self._process = process
-            greeting = self._greeting()
-            if greeting is not None:
-                process.send(greeting)
-            for order in self._parting:
-                process.send(order)  # it came while the process was being started
+            for order in (*self._greeting(), *self._parting):
+                process.send(order)  # it may have come while the process was being started
             code = await process.ended(self.served.set, self._has_drained, self._has_applied)
             self._process = None
             self._on_end(self.index)

@@ -244,12 +244,16 @@ class Listener:
         try:
             if not self._tier:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(lambda: Connection(self, peer, tier=self._tier), sock)
+            await loop.connect_accepted_socket(lambda: self._protocol(peer), sock)
         except BaseException as error:
             self._left(peer)
             sock.close()
             if not isinstance(error, OSError):  # it was reset between accept and now
                 raise
+
+    def _protocol(self, peer: str) -> asyncio.Protocol:
+        """What is to read an accepted connection."""
+        return Connection(self, peer, tier=self._tier)
 
     def _left(self, peer: str) -> None:
         self._taken -= 1
@@ -328,5 +332,7 @@ class Listener:
 
 def sweep_seconds(limits: Limits) -> float:
     """Seconds between two looks at all connections, so that the shortest deadline is not kept much too late."""
-    shortest = min(limits.head_deadline, limits.idle, limits.body_grace, limits.reader_stall)
+    shortest = min(
+        limits.head_deadline, limits.idle, limits.body_grace, limits.reader_stall, limits.handshake_deadline
+    )
     return min(SWEEP_SECONDS, max(shortest / 8, FINEST_SWEEP_SECONDS))

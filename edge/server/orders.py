@@ -8,11 +8,11 @@ the other process is gone, which no message has to.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
-MAX_LINE_BYTES = 1 << 20
-"""A command line and a few numbers; a fault of settings with its problems."""
+MAX_LINE_BYTES = 1 << 22
+"""A command line and a few numbers; a fault of settings with its problems; a part of the certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,28 @@ class Start:
     tier_sockets: int = 0
     """How many of `listen`, at its end, are for other nodes."""
     state: Mapping[str, object] | None = None
+    tls_sockets: int = 0
+    """How many of `listen`, before those, speak TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certify:
+    """A part of the certificates; they count once the last part is there. pairs: name, file, chain, key. authorities: of
+    clients, as (file, PEM). more: a further part comes. at_once: from then on, else from the `Reload` that follows.
+    """
+
+    pairs: Sequence[Sequence[str]] = field(repr=False)
+    authorities: Sequence[Sequence[str]]
+    more: bool
+    at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Secrets of session tickets, in hexadecimal digits; former: "" = there is none."""
+
+    current: str = field(repr=False)
+    former: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +121,12 @@ class Applied:
     proven_at: float | None
 
 
-Order = Start | Reload | Reopen | Show | Drain | End
+Order = Start | Certify | Seal | Reload | Reopen | Show | Drain | End
 Report = Ready | Failed | Drained | Applied
 
 _KINDS: dict[str, type[Order | Report]] = {
-    kind.__name__: kind for kind in (Start, Reload, Reopen, Show, Drain, End, Ready, Failed, Drained, Applied)
+    kind.__name__: kind
+    for kind in (Start, Certify, Seal, Reload, Reopen, Show, Drain, End, Ready, Failed, Drained, Applied)
 }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
 from edge.exchange import AT_HAND, BodyStream, Reply
-from edge.semantics.message import EMPTY, Line
+from edge.semantics.message import EMPTY, Line, ResponseHead
 from edge.server.outlet import Outlet, outlet_of
 from edge.store.bodies import FileStream
 from edge.store.bodyreading import CannotSend
@@ -141,6 +141,14 @@ class Sending:
         else:
             self._write_lines((head, body))
         return size
+
+    def interim_100(self) -> None:
+        """Write 100 (Continue)."""
+        self._write(render.CONTINUE)
+
+    def interim(self, head: ResponseHead) -> None:
+        """Write another 1xx."""
+        self._write(render.head(render.status_line(head.status, head.reason), head.fields.lines))
 
     def hit(self, head: bytes, body: bytes) -> None:
         """Write an answer that is at hand. head: without its empty line. body: up to `limits.write_buffer`."""

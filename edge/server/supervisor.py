@@ -26,11 +26,12 @@ from edge.measures import Measures
 from edge.semantics.redirect_rules import Redirect
 from edge.server import sockets
 from edge.server.admin import Admin, State, perigee_version
+from edge.server.certifying import Certifying
 from edge.server.command_line import CommandLine, Loaded, write_contents
 from edge.server.crew import Crew, handled
 from edge.server.keeper import Keeper
 from edge.server.machine import cores, raise_file_limit
-from edge.server.orders import Applied, Reload, Reopen, Show, Start
+from edge.server.orders import Applied, Order, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
 from edge.server.run_dir import admin_socket_of, claim, contents_of
@@ -39,10 +40,11 @@ from edge.server.warmth import Warmth
 from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching
 from edge.server.worker_process import EDGE_WORKER
-from edge.settings.change import Change
+from edge.settings.change import Change, without_restart
 from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.reload import Reloader
 from edge.tasks import TaskOwner
+from edge.tls.measures import CertificateMeasures
 
 GRACE_SECONDS = 1.0
 """What a worker may take beyond the drain to say that it drained."""
@@ -80,7 +82,8 @@ class Supervisor:
         self._contents = loaded.contents
         self._run_dir: Path | None = None
         self._addresses: tuple[str, ...] = ()
-        self._tier_sockets = 0
+        self._tier_sockets = self._tls_sockets = 0
+        self._certifying: Certifying | None = None
         self._purging: Purging | None = None
         self._watching: Watching | None = None
         self._warmth = Warmth(lambda: self.settings, self._clock)
@@ -98,6 +101,7 @@ class Supervisor:
         raise_file_limit()
         async with claim(self.settings.data_dir) as run_dir, TaskOwner("supervisor") as tasks:
             with handled(self._signals()):
+                await self._certify()
                 for_admin, where = await self._open(run_dir)
                 try:
                     async with self._purges(run_dir), self._watches():
@@ -183,10 +187,14 @@ class Supervisor:
                 for group, more in zip(groups, await sockets.bind(address, count), strict=True):
                     group += more
             clients = len(groups[0])
+            for address in settings.tls.listen:
+                for group, more in zip(groups, await sockets.bind(address, count), strict=True):
+                    group += more
+            self._tls_sockets = len(groups[0]) - clients
             if settings.tier.listen is not None:
                 for group, more in zip(groups, await sockets.bind(settings.tier.listen, count), strict=True):
                     group += more
-            self._tier_sockets = len(groups[0]) - clients
+            self._tier_sockets = len(groups[0]) - clients - self._tls_sockets
             if settings.admin is not None:
                 for_admin = (await sockets.bind(settings.admin, 1))[0]
         except EdgeError:
@@ -196,16 +204,22 @@ class Supervisor:
         self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0][:clients])
         keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
         self._crew = Crew(keepers, self._stopped)
-        places = ", ".join(f"http://{address}" for address in self._addresses)
+        secure = groups[0][clients : clients + self._tls_sockets]
+        places = [f"http://{address}" for address in self._addresses]
+        places += [f"https://{sockets.listening_at(sock)}" for sock in secure]
         admin_at = f"http://{sockets.listening_at(for_admin[0])}" if for_admin else "off"
         workers = "1 worker" if count == 1 else f"{count} workers"
-        return for_admin, f"serving {places} with {workers}; admin {admin_at}; data in {settings.data_dir}"
+        return (
+            for_admin,
+            f"serving {', '.join(places)} with {workers}; admin {admin_at}; data in {settings.data_dir}",
+        )
 
     def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
         def start() -> Start:
             said = self._command_line.pinned(self.settings).as_json()
             log = None if self._purging is None else self._purging.access.as_json()
-            return Start(index, count, str(run_dir), (), said, log, self._tier_sockets, self._shown())
+            sockets = self._tier_sockets, self._shown(), self._tls_sockets
+            return Start(index, count, str(run_dir), (), said, log, *sockets)
 
         return Keeper(
             index,
@@ -217,8 +231,23 @@ class Supervisor:
             on_end=self._has_ended,
             on_applied=self._has_applied,
             program=self._program,
-            greeting=lambda: None if (shown := self._shown()) is None else Show(shown),
+            greeting=self._greeting,
         )
+
+    def _greeting(self) -> list[Order]:
+        shown = self._shown()
+        certificates = [] if self._certifying is None else self._certifying.greeting()
+        return certificates if shown is None else [*certificates, Show(shown)]
+
+    def _tell(self, order: Order) -> None:
+        self._crew.tell(order)
+
+    async def _certify(self) -> None:
+        """Certificates, where there is TLS. EdgeError."""
+        if self.settings.tls.listen:
+            measures = CertificateMeasures(self._measures.registry)
+            self._certifying = Certifying(lambda: self.settings, self._tell, self._clock, measures)
+            await self._certifying.start()
 
     def _shown(self) -> Mapping[str, object] | None:
         return None if self._watching is None else self._watching.shown
@@ -239,6 +268,8 @@ class Supervisor:
     def _served(self, tasks: TaskOwner, where: str) -> None:
         self._announce(where)
         tasks.spawn(self._reloader.run(hangup=False), name="reload")
+        if self._certifying is not None:
+            tasks.spawn(self._certifying.run(), name="certificates")
 
     async def _end(self) -> int:
         """Drain all, then end all: one may need another for what it has under way. Sooner if asked again."""
@@ -277,6 +308,8 @@ class Supervisor:
 
     def _hang_up(self) -> None:
         self._reloader.request()
+        if self._certifying is not None:
+            self._certifying.request()
         self._crew.tell(Reopen())
 
     def _load(self) -> NodeSettings:
@@ -288,6 +321,8 @@ class Supervisor:
         if self.settings.network is not None:
             command_line = command_line.named(self.settings.name)
         loaded = command_line.load()
+        if self._certifying is not None:
+            self._certifying.prepare(without_restart(self.settings, loaded.settings))
         assert self._run_dir is not None, "a reload before the start"
         write_contents(loaded.contents, contents_of(self._run_dir))
         return loaded.settings
@@ -297,6 +332,8 @@ class Supervisor:
         logging.getLogger().setLevel(settings.log.level.value.upper())
         if self._purging is not None:
             self._purging.rekey()
+        if self._certifying is not None:
+            self._certifying.apply()
         self._crew.tell(Reload())
         if self._watching is not None and settings.network is not None:
             self._watching.apply(settings.network)
@@ -309,6 +346,7 @@ class Supervisor:
             loaded=float(self._measures.settings_loaded.value),
             purges=None if self._purging is None else self._purging.described(),
             warmth=self._warmth.described(),
+            certificates=None if self._certifying is None else self._certifying.described(),
             is_too_cold=self._warmth.is_waited_for,
         )
 

@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.clock import SystemClock
 from edge.fence import Fence
@@ -38,9 +39,11 @@ from edge.server.outward import Ground, MakeOutward, Straight
 from edge.server.peers import PeerAnswers, Peers
 from edge.server.purge_method import PurgeMethod
 from edge.server.run_dir import purge_socket_of
+from edge.server.tls_listener import TlsListener
 from edge.server.worker_leading import WorkerLeading
 from edge.server.worker_log import LogAccess, WorkerLog
 from edge.server.worker_store import StoreFaults, make_store
+from edge.server.worker_tls import WorkerTls
 from edge.settings.node import NodeSettings
 from edge.settings.sites import purged_keys
 from edge.store.sweep import Sweep
@@ -72,7 +75,8 @@ GROUPS_AT_ONCE = 4
 class Worker:
     """See the module. index, count: which of how many. tier_socket_of: where worker i listens for the others.
 
-    log: where the purge log is; None = there is none. tier_sockets: where other nodes are served. outward: the ways out.
+    log: where the purge log is; None = there is none. tier_sockets: where other nodes are served. tls_sockets: where clients
+    are over TLS, with what `tls` has been given. outward: the ways out.
     state: what is known of the network (edge.geo.view_message), None = nothing.
     """
 
@@ -88,6 +92,7 @@ class Worker:
         tier_socket_of: Callable[[int], Path],
         log: LogAccess | None = None,
         tier_sockets: Sequence[socket.socket] = (),
+        tls_sockets: Sequence[socket.socket] = (),
         outward: MakeOutward = Straight,
         state: Mapping[str, object] | None = None,
     ) -> None:
@@ -100,6 +105,8 @@ class Worker:
         self._count = count
         self._sockets = tuple(listen_sockets)
         self._tier_sockets = tuple(tier_sockets)
+        self._tls_sockets = tuple(tls_sockets)
+        self.tls = WorkerTls(self.measures.registry)
         self._make_outward = outward
         self._log_access = log
         self.log: WorkerLog | None = None
@@ -143,6 +150,8 @@ class Worker:
         await self.outward.start()
         if self.log is not None:
             await self.log.wait_caught_up()
+        if self._tls_sockets:
+            await self.tls.renew(settings)
         self._listen()
         self._tasks.spawn(self._tend(), name="tend")
         self._is_started = True
@@ -239,32 +248,33 @@ class Worker:
         return FILL_WINDOW_BYTES
 
     def _listen(self) -> None:
-        settings = self.settings
-        self.node.lane.bound(settings.limits)
+        self.node.lane.bound(self.settings.limits)
         peer_socket = self._bind_tier_socket()
-        answering: list[tuple[socket.socket, Answers, bool]] = [
-            (sock, self.node, False) for sock in self._sockets
-        ]
         nodes = NodeAnswers(self.node, lambda: self.settings.tier.secrets, self.clock, self.measures)
-        answering += [(sock, nodes, True) for sock in self._tier_sockets]
-        answering.append((peer_socket, PeerAnswers(self.node, self.fence), True))
-        for sock, node, is_tier in answering:
-            listener = Listener(
-                sock,
-                node,
-                node_name=settings.name.encode(),
-                limits=among_ours(settings.limits) if is_tier else settings.limits,
-                clock=self.clock,
-                measures=self.measures,
-                tasks=self._tasks,
-                recorder=self.access_log.of_tier() if is_tier else self.access_log,
-                tier=is_tier,
-                max_connections=None if is_tier else self._files.connections,
-                proxies=() if is_tier else settings.proxy_protocol,
-                lane=None if is_tier else self.node.lane,
-            )
+        self._listeners += [self._listener(sock, self.node) for sock in self._sockets]
+        self._listeners += [self._listener(sock, self.node, tls=True) for sock in self._tls_sockets]
+        self._listeners += [self._listener(sock, nodes, tier=True) for sock in self._tier_sockets]
+        self._listeners.append(self._listener(peer_socket, PeerAnswers(self.node, self.fence), tier=True))
+        for listener in self._listeners:
             listener.start()
-            self._listeners.append(listener)
+
+    def _listener(
+        self, sock: socket.socket, node: Answers, *, tls: bool = False, tier: bool = False
+    ) -> Listener:
+        rest: dict[str, Any] = {
+            "node_name": self.settings.name.encode(),
+            "limits": among_ours(self.settings.limits) if tier else self.settings.limits,
+            "clock": self.clock,
+            "measures": self.measures,
+            "tasks": self._tasks,
+            "recorder": self.access_log.of_tier() if tier else self.access_log,
+            "max_connections": None if tier else self._files.connections,
+            "proxies": () if tier else self.settings.proxy_protocol,
+            "lane": None if tier else self.node.lane,
+        }
+        if tls:
+            return TlsListener(sock, node, contexts=self.tls.contexts, handshakes=self.tls.measures, **rest)
+        return Listener(sock, node, tier=tier, **rest)
 
     def _bind_tier_socket(self) -> socket.socket:
         path = self._tier_socket_of(self.index)

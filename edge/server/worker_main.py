@@ -24,7 +24,7 @@ from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.hot_set import worker_route
 from edge.server.machine import new_loop
-from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
+from edge.server.orders import Certify, Drain, Drained, End, Failed, Ready, Reload, Reopen, Seal, Show, Start
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
@@ -77,7 +77,8 @@ async def _serve(sock: socket.socket, outward: MakeOutward) -> int:
         log = set_up(level=settings.log.level.value, form=settings.log.form)
         try:
             async with TaskOwner(f"worker-{start.index}") as tasks:
-                return await _Life(start, command_line, settings, line, tasks, log, outward).live()
+                life = _Life(start, command_line, settings, line, tasks, log, outward)
+                return await life.live() if await life.supplied() else 0
         finally:
             log.close()
     except EdgeError as error:
@@ -105,7 +106,9 @@ class _Life:
     ) -> None:
         run_dir = Path(start.run_dir)
         listening = [socket.socket(fileno=number) for number in start.listen]
-        for_clients = len(listening) - start.tier_sockets
+        for_clients = len(listening) - start.tier_sockets - start.tls_sockets
+        for_tls = for_clients + start.tls_sockets
+        self._speaks_tls = start.tls_sockets > 0
         self._worker = Worker(
             settings,
             index=start.index,
@@ -115,7 +118,8 @@ class _Life:
             admin_socket=admin_socket_of(run_dir, start.index),
             tier_socket_of=partial(tier_socket_of, run_dir),
             log=None if start.log is None else LogAccess.from_json(start.log),
-            tier_sockets=listening[for_clients:],
+            tls_sockets=listening[for_clients:for_tls],
+            tier_sockets=listening[for_tls:],
             outward=outward,
             state=start.state,
         )
@@ -127,6 +131,19 @@ class _Life:
         self._stop = asyncio.Event()
         self._seconds = 0.0
         self._end = asyncio.Event()
+
+    async def supplied(self) -> bool:
+        """Wait for the certificates, which come first; False when it is to end, or the supervisor is gone."""
+        tls = self._worker.tls
+        while self._speaks_tls and not tls.is_supplied:
+            match await self._line.receive():
+                case Certify() as order:
+                    tls.certify(order)
+                case Seal() as order:
+                    tls.seal(order)
+                case _:
+                    return False
+        return True
 
     async def live(self) -> int:
         """From the start to the end of the drain."""
@@ -173,6 +190,11 @@ class _Life:
             match await self._line.receive():
                 case Reload():
                     await self._reload()
+                case Certify() as order:
+                    if self._worker.tls.certify(order):
+                        await self._worker.tls.renew(self._settings)
+                case Seal() as order:
+                    self._worker.tls.seal(order)
                 case Show(state):
                     if self._worker.leading is not None:  # it is, but after a change of node.network
                         self._worker.leading.show(state)
@@ -220,6 +242,8 @@ class _Life:
         new = await asyncio.to_thread(_settings, self._command_line, self._worker.run_dir)
         self._settings = without_restart(self._settings, new)
         logging.getLogger().setLevel(self._settings.log.level.value.upper())
+        if self._speaks_tls:
+            await self._worker.tls.renew(self._settings)
         self._worker.apply(self._settings)
         self._worker.access_log.apply(self._settings.log, self._settings.trusted_proxies)
 

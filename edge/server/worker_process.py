@@ -64,7 +64,7 @@ class WorkerProcess:
                     f"{start.index + 1}/{start.count}",
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=(its.fileno(), *listen),
-                    env=_environment(),
+                    env=environment(),
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -119,8 +119,8 @@ class WorkerProcess:
             await self._line.aclose()
 
 
-def _environment() -> dict[str, str]:
-    """Ours, and where our own packages are: `-P` keeps the working folder off the child's path."""
+def environment() -> dict[str, str]:
+    """Of a process of ours: our own, and where our own packages are: `-P` keeps the working folder off the child's path."""
     environment = dict(os.environ)  # noqa: TID251  # passed on whole; settings are read from it by edge.settings
     root = str(Path(edge.__file__).parent.parent)
     path = environment.get("PYTHONPATH")

@@ -35,6 +35,16 @@ LIMITS = (
         "For a request head, from its first byte (or from the connection's start) to its last; then 408. This is what "
         "ends clients that send one byte at a time.",
     ),
+    _limit(
+        "handshake_deadline",
+        Duration(0.1, HOUR),
+        "For a TLS handshake, from the connection's start; then it is closed.",
+    ),
+    _limit(
+        "client_hello",
+        Size(KIB, 64 * KIB),
+        "The first message of a TLS handshake; then the connection is closed.",
+    ),
     _limit("idle", Duration(0, DAY), "A kept connection without a request is closed after this."),
     _limit(
         "body_min_rate",

@@ -27,6 +27,7 @@ from edge.settings.site_file import PlacedSite, conflicts, read_site
 from edge.settings.site_schema import SITE
 from edge.settings.sites import SiteTable
 from edge.settings.tiering import unfit
+from edge.settings.tls import tls_in_folder, unfit_tls, with_policies
 
 MAX_SITE_FILES = 10_000
 COMMAND_LINE = "command line"
@@ -136,6 +137,7 @@ def in_folder(settings: NodeSettings, folder: Path) -> NodeSettings:
         network_file=None if network is None else folder / network,
         nats=nats_in_folder(settings.nats, folder),
         purge=settings.purge if keys is None else replace(settings.purge, keys=folder / keys),
+        tls=tls_in_folder(settings.tls, folder),
     )
 
 
@@ -204,11 +206,11 @@ class _Loading:
             target = access if isinstance(access, LogTarget) else folder / str(access)
             settings = replace(settings, log=replace(settings.log, access=target))
         settings = self._in_network(in_folder(settings, folder), document, written)
-        self.problems += unfit(settings, document)
+        self.problems += [*unfit(settings, document), *unfit_tls(settings, document)]
         if self.on_this_machine:
             self._ask_machine(settings, document, said)
-        sites = list(self._sites(settings, document, folder, overrides))
-        self.problems += conflicts(sites)
+        sites, wrong = with_policies(self._sites(settings, document, folder, overrides), settings.tls)
+        self.problems += [*wrong, *conflicts(sites)]
         if not self.problems:
             self.problems += misled(sites, settings.network)
         if self.problems:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from edge.log import Form
 from edge.semantics.rules import DAY, GIB, HOUR, KIB, MIB
+from edge.semantics.tls_rules import ClientAuth, ClientPolicy
 from edge.settings.sites import NO_SITES, SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -186,6 +187,37 @@ class TierSettings:
     slow_return: float = 10.0
 
 
+class MinimumVersion(Enum):
+    """The oldest TLS that clients may speak."""
+
+    TLS_12 = "1.2"
+    TLS_13 = "1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS towards clients."""
+
+    listen: tuple[ListenAddress, ...] = ()
+    """() = there is none."""
+    certificates: Path | None = None
+    """The folder of certificates and keys; needed where there is a `listen`."""
+    default: bytes | None = None
+    """A name whose certificate those get who name none, or one that nobody has. None = they are refused."""
+    minimum_version: MinimumVersion = MinimumVersion.TLS_12
+    tickets: float | None = 12 * HOUR
+    """How long one secret seals session tickets. None = there are none."""
+    client_auth: ClientAuth = ClientAuth.OFF
+    client_ca: Path | None = None
+
+    @property
+    def client(self) -> ClientPolicy | None:
+        """What clients are asked for where no site says otherwise; None = nothing."""
+        if self.client_auth is ClientAuth.OFF or self.client_ca is None:
+            return None
+        return ClientPolicy(self.client_auth, str(self.client_ca))
+
+
 class ReadyWhen(Enum):
     """When /readyz says that a node is."""
 
@@ -230,6 +262,7 @@ class NodeSettings:
     purge: PurgeSettings = PurgeSettings()
     nats: NatsSettings = NatsSettings()
     tier: TierSettings = TierSettings()
+    tls: TlsSettings = TlsSettings()
     site_files: tuple[str, ...] = ("sites/*.toml",)
     """Patterns, absolute or relative to the node file."""
     sites: SiteTable = field(default_factory=lambda: NO_SITES)

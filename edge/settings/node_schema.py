@@ -20,6 +20,7 @@ from edge.settings.problems import quoted, refused, shown
 from edge.settings.purge_schema import NATS, PURGE, PURGE_ORDERS, PURGE_TABLES
 from edge.settings.schema import Order, Schema, Setting
 from edge.settings.tier_schema import TIER, TIER_TABLES
+from edge.settings.tls_schema import TLS, TLS_TABLES
 
 _FORMATS = ("combined", "json")
 
@@ -252,7 +253,7 @@ _RESOLVER = (
 
 NODE: Schema[NodeSettings] = Schema(
     NodeSettings(),
-    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER, *PURGE, *NATS, *TIER),
+    (*_NODE, *LIMITS, *_STORES, *_LOG, *_RESOLVER, *PURGE, *NATS, *TIER, *TLS),
     tables={
         "": "Where the sites are.",
         "node": "What this node is.",
@@ -264,6 +265,7 @@ NODE: Schema[NodeSettings] = Schema(
         "resolver": "How the names of origins become addresses.",
         **PURGE_TABLES,
         **TIER_TABLES,
+        **TLS_TABLES,
     },
     orders=(
         *LIMIT_ORDERS,

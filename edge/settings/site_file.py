@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 
 from edge.semantics.rules import COUNTRY, SiteRules
+from edge.semantics.tls_rules import CLIENT_CERT
 from edge.settings.address_kinds import OriginUrl
 from edge.settings.document import Document, Written, read_table
 from edge.settings.problems import Path, Problem, quoted
@@ -53,9 +54,9 @@ def read_site(
 
 def _rules(document: Document, written: Written, base: Path, folder: FilePath) -> SiteRules:
     values, _ = SITE.settle(written.values)
-    ca_file = values.get("origin.tls_ca_file")
-    if isinstance(ca_file, str):
-        values["origin.tls_ca_file"] = str(folder / ca_file)
+    for named in ("origin.tls_ca_file", "tls.client_ca"):
+        if isinstance(file := values.get(named), str):
+            values[named] = str(folder / file)
     rules = SITE.build(values)
     name = values.get("name")
     if not isinstance(name, str):
@@ -73,8 +74,13 @@ def _rules(document: Document, written: Written, base: Path, folder: FilePath) -
         if seconds > rules.freshness.max_ttl
     ]
     written.problems += _strange_origins(document, rules, base)
-    if rules.key.countries is not None:
-        placed["key.headers"] = (*rules.key.headers, COUNTRY)
+    ours = [
+        name
+        for name, wanted in ((COUNTRY, rules.key.countries is not None), (CLIENT_CERT, rules.tls.tell))
+        if wanted
+    ]
+    if ours:
+        placed["key.headers"] = (*rules.key.headers, *ours)
     negative = values.get("ttl.negative")
     if isinstance(negative, float):
         placed["freshness.status_ttl"] = MappingProxyType(dict.fromkeys(NEGATIVE, negative) | by_status)

@@ -23,6 +23,7 @@ from edge.settings.lead_schema import LEAD_TABLES, SITE_LEAD
 from edge.settings.protection_schema import PROTECTION_ORDERS, PROTECTION_TABLES, SITE_PROTECTION
 from edge.settings.purge_schema import SITE_PURGE
 from edge.settings.schema import Order, Schema, Setting
+from edge.settings.tls_schema import SITE_TLS, SITE_TLS_TABLES
 
 YEAR = 365 * DAY
 
@@ -352,7 +353,7 @@ _ORIGIN = (
 
 SITE: Schema[SiteRules] = Schema(
     SiteRules(),
-    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PROTECTION, *SITE_PURGE, *SITE_LEAD),
+    (*_TOP, *_TTL, *_STALE, *_KEY, *_HEADERS, *_ORIGIN, *SITE_PROTECTION, *SITE_PURGE, *SITE_LEAD, *SITE_TLS),
     tables={
         "": "What the site is and where it comes from.",
         "ttl": "How long responses are fresh.",
@@ -371,6 +372,7 @@ SITE: Schema[SiteRules] = Schema(
         "limits": "Sizes.",
         "purge": "What happens where purges cannot be heard of.",
         **LEAD_TABLES,
+        **SITE_TLS_TABLES,
     },
     required={"hostnames": '["www.example.org"]', "origins": '["http://127.0.0.1:3000"]'},
     orders=(

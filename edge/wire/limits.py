@@ -35,6 +35,11 @@ class Limits:
     trailer_fields: int = 32
     head_deadline: float = 10.0
     """From the first byte of a request head (or from accept) to its last; then 408 and close."""
+    handshake_deadline: float = 10.0
+    """From accept to the end of a TLS handshake; then the connection is closed [nginx ssl_handshake_timeout of mail and
+    stream, 60 s; HAProxy tune.ssl, within timeout client]."""
+    client_hello: int = 16 * KIB
+    """The first message of a TLS handshake; with keys that are safe from quantum computers it has some 2 KiB."""
     idle: float = 60.0
     """A kept-alive client connection without a request is closed after this."""
     body_min_rate: int = 500

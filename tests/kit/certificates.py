@@ -49,32 +49,55 @@ class Authority:
 
     def server(self, *names: str, end: dt.datetime = _END) -> ssl.SSLContext:
         """A server's context with a certificate for these DNS names and IP addresses."""
+        chain = self.directory / f"{x509.random_serial_number()}.pem"
+        chain.write_bytes(b"".join(self.pair(*names, end=end)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
+        return context
+
+    def pair(
+        self, *names: str, start: dt.datetime = _START, end: dt.datetime = _END, common_name: str = "server"
+    ) -> tuple[bytes, bytes]:
+        """A certificate for these names, and its key, as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = (
+        builder = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")]))
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
             .issuer_name(self.certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(_START)
+            .not_valid_before(start)
             .not_valid_after(end)
-            .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
             )
-            .sign(self.key, hashes.SHA256())
         )
-        chain = self.directory / f"{made.serial_number}.pem"
-        chain.write_bytes(
-            made.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
+        if names:
+            said = x509.SubjectAlternativeName([_general(name) for name in names])
+            builder = builder.add_extension(said, critical=False)
+        made = builder.sign(self.key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM), key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
+
+    def put(self, folder: Path, name: str, *names: str, end: dt.datetime = _END) -> None:
+        """`name.crt` and `name.key` in a folder, each written whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, content in zip((".crt", ".key"), self.pair(*names, end=end), strict=True):
+            beside = folder / f".{name}{ending}"
+            beside.write_bytes(content)
+            beside.replace(folder / f"{name}{ending}")
+
+    def client(self, *, shown: "tuple[bytes, bytes] | None" = None) -> ssl.SSLContext:
+        """A client's context that trusts this authority. shown: its own certificate and key."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.file)
+        if shown is not None:
+            file = self.directory / f"{x509.random_serial_number()}.pem"
+            file.write_bytes(b"".join(shown))
+            context.load_cert_chain(file)
         return context
 
 

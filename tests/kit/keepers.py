@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ async def kept(
     command_line: CommandLine,
     *,
     contents: bool = True,
-    greeting: Callable[[], Order | None] = lambda: None,
+    greeting: Callable[[], Sequence[Order]] = tuple,
 ) -> AsyncIterator[Kept]:
     async with claim(tmp_path) as run_dir:
         if contents:

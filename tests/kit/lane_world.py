@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.exchange import ClientTls
 from edge.semantics.forwarding import Network
 from edge.semantics.rules import SiteRules
 from edge.server.access_log import AccessLog
@@ -91,11 +92,14 @@ class OneSide:
     peer: str
     connection: Connection
     bucket: Bucket
+    tls: ClientTls | None = None
+    """What the next client was asked for."""
 
     def connect(self) -> None:
         """Another connection, in place of the last one."""
         self.bucket = Bucket()
         self.connection = Connection(self.listener, self.peer)
+        self.connection.tls = self.tls
         self.connection.connection_made(self.bucket)  # type: ignore[arg-type]  # as much of one as is used
         self.bucket.protocol = self.connection
 

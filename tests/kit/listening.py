@@ -6,9 +6,11 @@ async with listening({b"/a": saying(b"hello")}) as edge, await edge.client() as 
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from edge.errors import EdgeError
 from edge.exchange import Exchange, Reply
@@ -16,7 +18,10 @@ from edge.measures import Measures
 from edge.semantics.message import EMPTY, Fields
 from edge.server.connection import Connection
 from edge.server.listener import Listener
+from edge.server.tls_listener import TlsListener
 from edge.tasks import TaskOwner
+from edge.tls.contexts import Contexts
+from edge.tls.measures import TlsMeasures
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 from edge.wire.request import ParsedRequest
 from tests.kit.client import RawClient
@@ -137,8 +142,8 @@ class Listening:
         line = b"" if request is None else request.line
         self.recorded.append(Recorded(line, reply.status, sent, whole))
 
-    async def client(self) -> RawClient:
-        return await RawClient.connect("127.0.0.1", self.port)
+    async def client(self, tls: ssl.SSLContext | None = None, name: str | None = None) -> RawClient:
+        return await RawClient.connect("127.0.0.1", self.port, tls=tls, server_name=name)
 
     @property
     def connections(self) -> list[Connection]:
@@ -174,8 +179,9 @@ async def listening(
     *,
     limits: Limits = DEFAULT_LIMITS,
     max_connections: int | None = None,
+    contexts: Callable[[], Contexts] | None = None,
 ) -> AsyncIterator[Listening]:
-    """A listener that is drained in the end."""
+    """A listener that is drained in the end. contexts: it speaks TLS."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     sock.listen(128)
@@ -190,17 +196,20 @@ async def listening(
             def record_hit(self, *_args: object) -> None:
                 raise AssertionError("there is no lane here")
 
-        listener = Listener(
-            sock,
-            node,
-            node_name=HOUSE,
-            limits=limits,
-            clock=clock,
-            measures=measures,
-            tasks=tasks,
-            recorder=Recorder(),
-            max_connections=max_connections,
-        )
+        rest: dict[str, Any] = {
+            "node_name": HOUSE,
+            "limits": limits,
+            "clock": clock,
+            "measures": measures,
+            "tasks": tasks,
+            "recorder": Recorder(),
+            "max_connections": max_connections,
+        }
+        if contexts is None:
+            listener = Listener(sock, node, **rest)
+        else:
+            handshakes = TlsMeasures(measures.registry)
+            listener = TlsListener(sock, node, contexts=contexts, handshakes=handshakes, **rest)
         made = Listening(listener, node, clock, measures, sock.getsockname()[1])
         held.append(made)
         listener.start()

@@ -23,6 +23,7 @@ from edge.semantics.message import Authority, Line, UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.rules import CookieRule, KeyRules, QueryRule, SiteRules, StoreRules
 from edge.semantics.selectors import Selector, Uri
+from edge.semantics.tls_rules import ClientAuth, ClientPolicy, HttpsRedirect, TlsRules
 from edge.settings.sites import SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 from tests.kit.lane_world import OneSide, one_side
@@ -32,6 +33,8 @@ PROXY = "192.0.2.1"
 TIGHT = Limits(
     request_head=600, request_line=80, request_fields=9, requests_per_connection=12, write_buffer=4096
 )
+ASKED = ClientPolicy(ClientAuth.OPTIONAL, "ca.pem")
+REQUIRED = ClientPolicy(ClientAuth.REQUIRED, "ca.pem")
 DATE = (b"Date", b"Tue, 24 Nov 2026 00:00:00 GMT")
 
 SITES = st.sampled_from(
@@ -42,6 +45,9 @@ SITES = st.sampled_from(
         (SiteRules(key=KeyRules(headers=(b"accept", b"referer"))),),
         (SiteRules(store=StoreRules(cookie=CookieRule.BYPASS)),),
         (SiteRules(store=StoreRules(cookie=CookieRule.STRIP)),),
+        (SiteRules(tls=TlsRules(redirect=HttpsRedirect.PERMANENT, hsts=60.0)),),
+        (SiteRules(tls=TlsRules(client=ASKED, client_auth=ClientAuth.OPTIONAL, tell=True)),),
+        (SiteRules(tls=TlsRules(client=REQUIRED, client_auth=ClientAuth.REQUIRED)),),
     )
 )
 LINES = st.sampled_from(
@@ -104,7 +110,7 @@ HOSTS = st.sampled_from(
 )
 FIRST = st.sampled_from(
     (b"GET /a HTTP/1.1",) * 6
-    + (b"GET /b?x=1&a=2 HTTP/1.1", b"GET /b?a=2&x=1 HTTP/1.1")
+    + (b"GET /b?x=1&a=2 HTTP/1.1", b"GET /b?a=2&x=1 HTTP/1.1", b"GET /.well-known/acme-challenge/t HTTP/1.1")
     + (b"HEAD /a HTTP/1.1", b"HEAD /a HTTP/1.1")
     + (
         b"GET http://a.example/a HTTP/1.1",
@@ -268,15 +274,20 @@ def counters(side: OneSide) -> list[object]:
 
 
 async def both(
-    steps: Sequence[object], sites: Sequence[SiteRules], form: str = "combined", *, is_proxy: bool = False
+    steps: Sequence[object],
+    sites: Sequence[SiteRules],
+    form: str = "combined",
+    *,
+    scheme: bytes = b"http",
+    is_proxy: bool = False,
 ) -> int:
     """Run the steps; how many answers came by the lane. is_proxy: the client is one that we believe."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         trusted = (ip_network(PROXY),) if is_proxy else ()
         async with (
-            one_side(root / "a", sites, trusted=trusted, form=form) as with_lane,
-            one_side(root / "b", sites, trusted=trusted, form=form, lane=False) as without,
+            one_side(root / "a", sites, trusted=trusted, form=form, scheme=scheme) as with_lane,
+            one_side(root / "b", sites, trusted=trusted, form=form, scheme=scheme, lane=False) as without,
         ):
             for turn, step in enumerate(steps):
                 got = [await apply(side, step, turn) for side in (with_lane, without)]
@@ -299,11 +310,17 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 @settings(max_examples=300, deadline=None)
-@given(sites=SITES, steps=STEPS, form=FORMS, is_proxy=st.booleans())
+@given(
+    sites=SITES,
+    steps=STEPS,
+    form=FORMS,
+    scheme=st.sampled_from((b"http", b"http", b"https")),
+    is_proxy=st.booleans(),
+)
 def test_the_lane_answers_as_the_long_way_does(
-    sites: tuple[SiteRules, ...], steps: list[object], form: str, is_proxy: bool
+    sites: tuple[SiteRules, ...], steps: list[object], form: str, scheme: bytes, is_proxy: bool
 ):
-    run(lambda: both(steps, sites, form, is_proxy=is_proxy))
+    run(lambda: both(steps, sites, form, scheme=scheme, is_proxy=is_proxy))
 
 
 BROWSER: tuple[Line, ...] = ((b"Accept", b"*/*"), (b"Accept-Encoding", b"gzip"), (b"User-Agent", b"x"))

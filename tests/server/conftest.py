@@ -12,6 +12,8 @@ _ON_BOTH = {
     "test_listener.py",
     "test_outlet.py",
     "test_sending.py",
+    "test_tls_listener.py",
+    "test_tls_transport.py",
     "test_tunnel.py",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ async def test_one_that_somebody_else_told_to_stop_is_replaced(tmp_path: Path, c
 async def test_a_process_is_told_what_changed_while_it_was_being_started(
     tmp_path: Path, command_line: CommandLine
 ):
-    greetings: list[Order | None] = [End(), None]
+    greetings: list[Sequence[Order]] = [(End(),), ()]
     async with kept(tmp_path, command_line, greeting=lambda: greetings.pop(0)) as place:
         life = spawn(place.keeper.run(), name="keeper")
         await place.until(served=True, restarts=1)  # the first took it to heart

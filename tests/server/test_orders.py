@@ -6,6 +6,7 @@ import pytest
 
 from edge.server.orders import (
     Applied,
+    Certify,
     Drain,
     Drained,
     End,
@@ -13,6 +14,7 @@ from edge.server.orders import (
     Ready,
     Reload,
     Reopen,
+    Seal,
     Show,
     Start,
     decode,
@@ -23,6 +25,10 @@ MESSAGES = [
     Start(1, 2, "/run/perigee", (5, 6), {"config": None, "overrides": {"origin": "http://a"}}),
     Start(0, 1, "/run/perigee", (), {}, {"address": {"urls": ["nats://a:1"]}, "instance": "i"}),
     Start(0, 1, "/run/perigee", (), {}, state={"pops": {}, "nodes_out": []}),
+    Start(0, 1, "/run/perigee", (5, 6, 7), {}, tls_sockets=2),
+    Certify([["a", "a.crt", "chain\n", "key\n"]], [["ca.pem", "x"]], more=False, at_once=True),
+    Seal("00" * 32, "11" * 32),
+    Seal("00" * 32),
     Reload(),
     Reopen(),
     Show({"pops": {"fra": ["down", 0.0, 1.0, 0.0, None]}, "nodes_out": ["fra-1"]}),

@@ -8,8 +8,8 @@ from edge.semantics.rules import SiteRules
 from edge.settings.site_schema import SITE
 from tests.settings.test_node_schema import leaves
 
-BY_OTHERS = {"name", "origin.is_ours"}
-"""A default that depends on the file; and what no site's origin is."""
+BY_OTHERS = {"name", "origin.is_ours", "tls.client"}
+"""A default that depends on the file; what no site's origin is; what comes of what the node says, too."""
 
 
 def test_every_part_of_the_rules_is_a_setting():
