@@ -201,3 +201,13 @@ def test_what_is_known_the_parser_takes_and_reads_the_same(learned: list[bytes],
         fields = request.head.fields
         assert (found.referer, found.if_none_match) == (fields.get(b"referer"), fields.get(b"if-none-match"))
         assert found.is_odd == any(fields.count(name) > 1 for name in LOOSE)
+
+
+def test_what_is_known_is_not_learned_again():
+    book, made = knows(BROWSER), []
+    request = read(BROWSER)
+    book.learn(BROWSER, lambda loose: made.append(loose) or request)
+    assert len(made) == 1, "nobody has asked for it yet"
+    assert book.find(BROWSER) is not None
+    book.learn(BROWSER, lambda loose: made.append(loose) or request)
+    assert len(made) == 1
