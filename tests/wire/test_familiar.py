@@ -204,10 +204,15 @@ def test_what_is_known_the_parser_takes_and_reads_the_same(learned: list[bytes],
 
 
 def test_what_is_known_is_not_learned_again():
-    book, made = knows(BROWSER), []
-    request = read(BROWSER)
-    book.learn(BROWSER, lambda loose: made.append(loose) or request)
+    book, request = knows(BROWSER), read(BROWSER)
+    made: list[frozenset[bytes]] = []
+
+    def make(loose: frozenset[bytes]) -> ParsedRequest | None:
+        made.append(loose)
+        return request
+
+    book.learn(BROWSER, make)
     assert len(made) == 1, "nobody has asked for it yet"
     assert book.find(BROWSER) is not None
-    book.learn(BROWSER, lambda loose: made.append(loose) or request)
+    book.learn(BROWSER, make)
     assert len(made) == 1
