@@ -57,6 +57,37 @@ def no_interim(_head: ResponseHead) -> None:
     """For those who cannot take a 1xx (HTTP/1.0, background work)."""
 
 
+class Presence:
+    """Whether the client of an exchange is still there, and whether its task has to go on without it.
+
+    A miss is fetched in the task of who asked first. Others may wait for it by then, so that task is not cancelled when its
+    client leaves: what it runs is told, and it ends by itself as if it had been cancelled.
+    """
+
+    __slots__ = ("_leave", "is_gone")
+
+    def __init__(self) -> None:
+        self.is_gone = False
+        self._leave: Callable[[], None] | None = None
+
+    def stay(self, leave: Callable[[], None]) -> None:
+        """From here on the task goes on without the client. leave: called when it goes."""
+        self._leave = leave
+
+    def stayed(self) -> None:
+        """The task serves nobody but its client again, and should end if that one `is_gone`."""
+        self._leave = None
+
+    def go(self) -> bool:
+        """The client is gone. False: nobody else wants what its task does, cancel it."""
+        self.is_gone = True
+        leave, self._leave = self._leave, None
+        if leave is None:
+            return False
+        leave()
+        return True
+
+
 @value(frozen=True, slots=True)
 class Exchange:
     """One request. peer: address of the connection's other end, without port. tier: it is a node or worker of ours;
@@ -71,6 +102,8 @@ class Exchange:
     body: BodySource | None = None
     on_interim: Callable[[ResponseHead], None] = no_interim
     is_worker: bool = True
+    presence: Presence | None = None
+    """None: who handles the exchange cancels it when its client leaves, whatever it is at."""
 
 
 @value(frozen=True, slots=True)

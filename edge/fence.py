@@ -10,7 +10,7 @@ A node that has not heard the log for longer than a site allows trusts nothing o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -74,6 +74,9 @@ class Trusted:
     def doubt_of(self, stored: StoredResponse) -> Doubt | None:
         """What stands against it."""
         return self.doubts.get(stored.body_id)
+
+
+_NOTHING = Trusted(())
 
 
 class Fence:
@@ -142,7 +145,7 @@ class Fence:
 
     def trusted(
         self,
-        found: Iterable[tuple[StoredResponse, int]],
+        found: Sequence[tuple[StoredResponse, int]],
         need: int,
         rules: SiteRules,
         *,
@@ -152,6 +155,8 @@ class Fence:
 
         is_new: it comes from the origin just now, so that a silent log is nothing against it.
         """
+        if not found:
+            return _NOTHING
         table, lost, now = self.table, None if is_new else self.lost(rules.purge), self._clock.now()
         candidates: list[StoredResponse] = []
         purged, softened, doubts = False, set[bytes](), dict[bytes, Doubt]()
@@ -184,7 +189,7 @@ class Fence:
     def decide(
         self,
         head: RequestHead,
-        found: Iterable[tuple[StoredResponse, int]],
+        found: Sequence[tuple[StoredResponse, int]],
         rules: SiteRules,
         need: int,
         now: UnixSeconds,

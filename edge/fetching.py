@@ -1,6 +1,6 @@
 """From a decision to forward to a reply: leading a fill, following one, or passing a request on for one client alone.
 
-Owns: `Fetching` and `Asked`. Rules: a fill runs in a task of its own, detached from whoever asked; a follower looks
+Owns: `Fetching` and `Asked`. Rules: a fill is detached from whoever asked: it goes on when he leaves; a follower looks
 at what the fill found and decides by itself (the same `decide_reuse`) whether it may use that; what is for one
 client alone never reaches another; after a failure a follower tries once more, then it gets the error or what
 stale-if-error leaves it with.
@@ -125,7 +125,9 @@ class Fetching:
             validating = (stored,) if stored.validators.usable else ()
             fallback = stored if stale_usable(stored, self._now()) else None
             forward = Forward(Forwarded.STALE, Because.STALE_WHILE_REVALIDATE, validating, fallback=fallback)
-            self._start(quiet, forward, 0, lease, is_background=True).leave()
+            fill = self._start(quiet, forward, 0, lease, is_background=True)
+            fill.leave()
+            self._tasks.spawn(fill.run(), name="fill")
 
     def _join(self, asked: Asked, candidates: Sequence[StoredResponse]) -> Lead[Fill] | Follow[Fill] | Alone:
         """By key, and by variant where the Vary of what is stored tells it."""
@@ -140,8 +142,13 @@ class Fetching:
 
     def _vouches(self, asked: Asked) -> Callable[[int], bool]:
         """Whether a fill of that fence may turn out to serve this request; what it brings is looked at when it is there."""
-        named = Selectors(asked.rules.name, asked.head.authority, asked.head.target.partition(b"?")[0])
-        return lambda fence: self._fence.table.vouches_unseen(asked.key, named, fence, asked.need)
+
+        def vouches(fence: int) -> bool:
+            head = asked.head
+            named = Selectors(asked.rules.name, head.authority, head.target.partition(b"?")[0])
+            return self._fence.table.vouches_unseen(asked.key, named, fence, asked.need)
+
+        return vouches
 
     def _start(
         self,
@@ -153,7 +160,7 @@ class Fetching:
         may_repeat: bool = True,
         is_background: bool = False,
     ) -> Fill:
-        """Begin a fill, detached from whoever asked for it. lease: None = nobody can follow it."""
+        """A fill, to be run, detached from whoever asked for it. lease: None = nobody can follow it."""
         order = FillOrder(
             request=asked.head,
             key=asked.key,
@@ -170,12 +177,28 @@ class Fetching:
         if lease is None:
             lease = self._room.table.lead_alone(asked.key, fence=self._fence.stamp(asked.need))
         fill = lease.fill = Fill(order, self._room, lease)
-        self._tasks.spawn(fill.run(), name="fill")
         return fill
+
+    async def _run(self, exchange: Exchange, fill: Fill) -> Found:
+        """Run it to what it finds, whatever becomes of the client; a body that is still coming in comes in behind us."""
+        presence = exchange.presence
+        if presence is None:
+            self._tasks.spawn(fill.run(), name="fill")
+            return await asyncio.shield(fill.found)
+        presence.stay(fill.leave)
+        try:
+            is_coming = await fill.begin()
+        finally:
+            presence.stayed()
+        if is_coming:
+            self._tasks.spawn(fill.finish(), name="fill")
+        if presence.is_gone:
+            raise asyncio.CancelledError
+        return fill.found.result()
 
     async def _lead(self, asked: Asked, forward: Forward, fill: Fill) -> Reply | None:
         try:
-            found = await asyncio.shield(fill.found)
+            found = await self._run(asked.exchange, fill)
             if isinstance(found, Private):
                 fill.private_taken = True
         finally:

@@ -189,11 +189,11 @@ class Lane:
         known = book.exact.young.get(section) or book.find(section)
         if known is None:
             return None
-        kind, _, tags, is_odd = known
+        kind, _, tags = known
         place = kind.place
         raw = data[:line_end]
         line = self._lines.young.get((raw, place)) or self._line(raw, place)
-        if line is None or is_odd:
+        if line is None:
             return None
         group = self._groups.get(line.key)
         if group is None:
@@ -282,8 +282,6 @@ class Lane:
         head = request.head
         names = head.fields.names()
         if not _NOT_PLAIN.isdisjoint(names) or not loose <= names:
-            return None
-        if b"if-none-match" in names and b"if-none-match" not in loose:
             return None
         if b"if-modified-since" in names and b"if-none-match" not in names:
             return None

@@ -13,9 +13,9 @@ from http import HTTPStatus
 
 from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
-from edge.fill.body import FillBody, FillReader
 from edge.fill.order import NOT_TO_BE_STORED, STALE, FromStore, Private, Streaming
 from edge.fill.upstream import HeldBack
+from edge.filled import FillSource, at_once, member_behind, plain_body
 from edge.ready import Ready, ReadyHead
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
@@ -23,7 +23,12 @@ from edge.semantics.forwarding import response_to_client, via_line
 from edge.semantics.message import EMPTY, Fields, Line, RequestHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
-from edge.semantics.status import append_cache_status, cache_status_member, hit_member, proxy_status
+from edge.semantics.status import (
+    append_cache_status,
+    cache_status_member,
+    hit_member,
+    proxy_status,
+)
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions
 from edge.store.bodies import MemoryBody, StoredBody
@@ -52,27 +57,6 @@ def error_reply(node: bytes, fault: EdgeError, verdict: Verdict, member: bytes, 
     status = proxy_status(node, fault.proxy_status.encode(), None if shown is None else shown.encode())
     lines = (_TEXT, _NO_STORE, (b"Cache-Status", member), (b"Proxy-Status", status), *extra)
     return Reply(fault.status, phrase.encode(), Fields(lines), body, len(body), verdict)
-
-
-class FillSource:
-    """The body of a fill as a source of spans. length: None = not known yet."""
-
-    __slots__ = ("_body", "length")
-
-    def __init__(self, body: FillBody, length: int | None) -> None:
-        self._body = body
-        self.length = length
-
-    @property
-    def at_hand(self) -> bytes | None:
-        """The whole body, when it is here and its length may be said."""
-        if self.length is None:
-            return None
-        return self._body.join() if self._body.ended and self._body.is_whole_in_memory else None
-
-    def stream(self, start: int, stop: int | None) -> FillReader:
-        """Bytes [start, stop) as they come."""
-        return self._body.reader(start, stop)
 
 
 Source = StoredBody | FillSource
@@ -182,11 +166,13 @@ class Replying:
     ) -> Reply:
         """A storable answer, while its body may still be coming in."""
         stored = found.stored
+        if not tier and found.kept and (body := plain_body(head, rules, found)) is not None:
+            return at_once(self._name, rules, forward, found, body, now, collapsed=collapsed)
         # Trailers come behind a chunked body only; the length may then not be said.
         length = None if found.body.trailers.lines and head.method == GET else found.length
         source = FillSource(found.body, length)
         age = stored.freshness.age(now)
-        member = _collapsed(found.behind, collapsed=collapsed) or cache_status_member(
+        member = member_behind(found.behind, collapsed=collapsed) or cache_status_member(
             self._name,
             fwd=forward.fwd,
             fwd_status=stored.head.status,
@@ -230,7 +216,7 @@ class Replying:
         freshness = found.stored.freshness
         age = freshness.age(now)
         is_stale = found.because is Because.STALE_IF_ERROR
-        member = _collapsed(found.behind, collapsed=collapsed) or cache_status_member(
+        member = member_behind(found.behind, collapsed=collapsed) or cache_status_member(
             self._name,
             fwd=forward.fwd,
             fwd_status=found.status or None,
@@ -318,13 +304,6 @@ class Replying:
         else:
             body = _spans(answer, source)
         return Reply(head.status, head.reason, fields, body, length, verdict)
-
-
-def _collapsed(behind: bytes | None, *, collapsed: bool) -> bytes | None:
-    """The owner's member, and that this request did not go there by itself."""
-    if behind is None or not collapsed or b";fwd=" not in behind or b";collapsed" in behind:
-        return behind
-    return behind + b";collapsed"
 
 
 def _without_range(head: RequestHead) -> RequestHead:

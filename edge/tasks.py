@@ -63,10 +63,15 @@ class TaskOwner:
         if self._closed:
             coro.close()
             raise RuntimeError(f"{self.name} is closed; {name} was not started")
-        task = spawn(coro, name=f"{self.name}:{name}")
+        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}:{name}")
+        _running.add(task)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        _settle(task)
 
     def __len__(self) -> int:
         return len(self._tasks)

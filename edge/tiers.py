@@ -32,6 +32,7 @@ from edge.semantics.forwarding import (
     via_line,
 )
 from edge.semantics.message import Authority, Fields, Line, RequestHead, UnixSeconds
+from edge.semantics.remembered import Remembered
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.semantics.syntax import list_of_lines
@@ -105,6 +106,8 @@ class Tiers:
         self._owner_of = owner_of
         self._workers = workers
         self._origin_of = origin_of
+        self._known: Remembered[tuple[SiteRules, Fields]] = Remembered()
+        """What requests to origins carry, by what they came with."""
 
     def owns(self, key: bytes) -> bool:
         """True when this worker owns the key."""
@@ -181,6 +184,8 @@ class Tiers:
     ) -> tuple[Route, ...]:
         """Out of this node: by its shields, and to the origin. fields: of the request to a shield."""
         ways = self._shields.ways(rules, key, from_node=_is_for_node(exchange))
+        if not ways.nodes:
+            return (Route(self._origin_of(rules), to_origin),)
         nodes = tuple(
             Route(
                 node,
@@ -190,7 +195,7 @@ class Tiers:
             )
             for node in ways.nodes
         )
-        if nodes and not ways.straight:
+        if not ways.straight:
             return nodes
         return (*nodes, Route(self._origin_of(rules), to_origin))
 
@@ -238,21 +243,43 @@ class Tiers:
         *,
         passed_on: bool = False,
     ) -> UpstreamRequest:
-        fields = request_to_upstream(
-            head,
-            rules,
-            hops=self._hops(exchange),
-            via=self._name,
-            cdn_id=self.cdn_id,
-            conditional=conditional,
-            keep_client_conditionals=passed_on,
-        )
+        hops = self._hops(exchange)
+        if conditional or head.method not in (GET, HEAD):
+            fields = self._fields_to_origin(head, rules, hops, conditional, passed_on=passed_on)
+        else:
+            # The same for all that one client asks of one host, and known by the object that its fields are.
+            of = (id(rules), head.authority, hops, head.minor, passed_on)
+            known = self._known.get(head.fields, of)
+            if known is not None and known[0] is rules:
+                fields = known[1]
+            else:
+                fields = self._fields_to_origin(head, rules, hops, (), passed_on=passed_on)
+                self._known.keep(head.fields, (rules, fields), of)
         host = rules.origin.host_header or head.authority.render()
         parsed = exchange.request
         if passed_on and head.method not in (GET, HEAD):
             return UpstreamRequest(head.method, head.target, host, fields, parsed.framing, parsed.upgrade)
         upgrade = parsed.upgrade if passed_on else None
         return UpstreamRequest(head.method, head.target, host, fields, upgrade=upgrade)
+
+    def _fields_to_origin(
+        self,
+        head: RequestHead,
+        rules: SiteRules,
+        hops: tuple[str, ...],
+        conditional: tuple[Line, ...],
+        *,
+        passed_on: bool,
+    ) -> Fields:
+        return request_to_upstream(
+            head,
+            rules,
+            hops=hops,
+            via=self._name,
+            cdn_id=self.cdn_id,
+            conditional=conditional,
+            keep_client_conditionals=passed_on,
+        )
 
     def _to_tier(self, exchange: Exchange, head: RequestHead, fields: Fields) -> UpstreamRequest:
         """As it was parsed, with what is known of it."""

@@ -130,7 +130,13 @@ class Budget:
     def ask(self, site: str, priority: Priority, due: float, now: float) -> tuple[Ticket, Moves]:
         """A place, now or later. The ticket's stage says whether it has one already; the moves tell of it too."""
         ticket = Ticket(site, priority, due)
-        line = self._lines.setdefault(site, _Line())
+        line = self._lines.get(site)
+        if line is None:
+            line = self._lines[site] = _Line()
+        if not self.waiting and due > now and self._may_take(site, line.held):
+            # Nobody to be fair to: what the long way comes to.
+            self._hold(ticket, line)
+            return ticket, Moves(granted=[ticket])
         line.of(priority)[ticket] = None
         self.waiting += 1
         moves = Moves()
@@ -213,13 +219,16 @@ class Budget:
     def _give(self, line: _Line, moves: Moves) -> None:
         ticket = line.head()
         del line.of(ticket.priority)[ticket]
+        self.waiting -= 1
+        self._hold(ticket, line)
+        moves.granted.append(ticket)
+
+    def _hold(self, ticket: Ticket, line: _Line) -> None:
         ticket.stage = Stage.HELD
         self._grants += 1
         line.last = self._grants
         line.held += 1
         self.held += 1
-        self.waiting -= 1
-        moves.granted.append(ticket)
 
     def _shorten(self, moves: Moves) -> None:
         """Refuse those for whom the queue has no room."""

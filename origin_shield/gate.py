@@ -84,6 +84,8 @@ class Gate:
             raise self._refused(refusal, patience)
 
     def _carry_out(self, moves: Moves) -> None:
+        if not self._waiters:
+            return
         granted: list[tuple[Ticket, Refusal | None]] = [(ticket, None) for ticket in moves.granted]
         for ticket, refusal in (*granted, *moves.refused):
             waiter = self._waiters.get(ticket)

@@ -176,6 +176,9 @@ class Visit:
         self._is_success = status not in self._failures
         timings = fetched.timings
         self._guard.timed(max(0.0, timings.answered - timings.sent) if self._is_success else None)
+        if self._is_success and fetched.body.small is not None and fetched.tunnel is None:
+            self._over(broken=False)  # head and body came as one
+            return
         now = self._guard.mono()
         if self._is_success:
             self._breaker.heard(self._permit, now)

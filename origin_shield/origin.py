@@ -26,6 +26,7 @@ from edge.measures import Measures
 from edge.semantics.reasons import Because
 from edge.semantics.rules import Balance, OriginAddress, SiteRules
 from edge.tasks import TaskOwner
+from edge.values import value
 from origin_shield.balance import Balancer, Candidate
 from origin_shield.breaker import State
 from origin_shield.budget import Priority
@@ -69,7 +70,7 @@ class _Group(Enum):
     OUT = "out"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Option:
     origin: _Origin
     group: _Group

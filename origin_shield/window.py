@@ -52,6 +52,8 @@ class Window:
     def _move(self, now: float) -> int:
         at = int(now * SLICES / self.seconds)
         passed = at - self._slice
+        if not passed:
+            return at % SLICES
         if passed >= SLICES:
             self.clear()
         else:

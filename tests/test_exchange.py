@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.exchange import Exchange, Reply
+from edge.exchange import Exchange, Presence, Reply
 from edge.fill.body_reader import BodyReader
 from edge.semantics.message import EMPTY, ResponseHead
 from tests.kit.exchanges import requested
@@ -39,3 +39,16 @@ def test_bytes_and_no_body_need_nothing():
 
 def test_who_cannot_take_interim_responses_does_not_get_them():
     Exchange(requested(), "192.0.2.1").on_interim(ResponseHead(103, b"", EMPTY))
+
+
+def test_a_task_is_cancelled_with_its_client_but_while_others_may_want_what_it_does():
+    told: list[str] = []
+    presence = Presence()
+    presence.stay(lambda: told.append("left"))
+    presence.stayed()
+    assert [presence.is_gone, presence.go(), presence.is_gone] == [False, False, True]
+    assert not told
+    presence = Presence()
+    presence.stay(lambda: told.append("left"))
+    assert [presence.go(), presence.is_gone] == [True, True]
+    assert told == ["left"]

@@ -83,51 +83,6 @@ async def test_a_body_that_breaks_off_is_told_to_all_and_not_stored(bench: NodeB
     assert bench.held() == []
 
 
-async def test_the_leaders_client_may_leave_and_the_fill_goes_on(bench: NodeBench):
-    gate = bench.origin.hold()
-    leader = asyncio.ensure_future(bench.get())
-    await gate.wait_waiting(1)
-    follower = asyncio.ensure_future(bench.get())
-    leader.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await leader
-    gate.release()
-    assert (await follower).body == b"body"
-    assert len(bench.origin.requests) == 1
-    assert len(bench.held()) == 1
-
-
-async def test_an_answer_for_a_leader_who_left_is_dropped(bench: NodeBench):
-    coming = Coming()
-    bench.origin.says(Said(200, ((b"Cache-Control", b"private"),), coming, length=5))
-    gate = bench.origin.hold()
-    leader = asyncio.ensure_future(bench.get())
-    await gate.wait_waiting(1)
-    leader.cancel()
-    gate.release()
-    await bench.settled()
-    assert coming.is_dropped
-
-
-@pytest.mark.parametrize("stored", [False, True], ids=["nothing stored", "a fallback stored"])
-async def test_when_the_leader_of_a_private_answer_has_left_the_followers_ask_for_themselves(
-    bench: NodeBench, stored: bool
-):
-    if stored:
-        await bench.stored(seconds=10)
-        bench.clock.advance(11)
-    bench.origin.says(PRIVATE)
-    gate = bench.origin.hold()
-    leader = asyncio.ensure_future(bench.get())
-    await gate.wait_waiting(1)
-    followers = [asyncio.ensure_future(bench.get()) for _ in range(2)]
-    leader.cancel()
-    gate.release()
-    for answer in await asyncio.gather(*followers):
-        assert (answer.status, answer.body) == (200, b"mine")
-    assert len(bench.origin.requests) == 3
-
-
 async def test_a_private_answer_is_the_leaders_and_the_followers_ask_for_themselves(bench: NodeBench):
     bench.origin.says(*(replace(PRIVATE, body=b"for %d" % number) for number in range(4)))
     answers = await bench.crowd(4)

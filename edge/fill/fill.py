@@ -1,10 +1,10 @@
 """One fill: one request to the next tier for all who wait for its answer.
 
-Owns: `Fill`, from the request going out to exactly one outcome. Detached from the client that caused it: it runs in
-a task of its own, followers attach and leave. What it found is one `Found` value, set once; a follower looks at it
-and decides whether it may use it. Rules: the fence is stamped when the request is sent; a body is stored only when
-complete; the store learns of it before any reader learns of its end; a tainted lease (an invalidation came
-meanwhile) stores nothing. DESIGN sections 3 and 4, RFC 9111 s3, s4.3.
+Owns: `Fill`, from the request going out to exactly one outcome. Detached from the client that caused it: the task of that
+one may run its beginning, but goes on with it when the client leaves; followers attach and leave. What it found is one
+`Found` value, set once; a follower looks at it and decides whether it may use it. Rules: the fence is stamped when the
+request is sent; a body is stored only when complete; the store learns of it before any reader learns of its end; a tainted
+lease (an invalidation came meanwhile) stores nothing. DESIGN sections 3 and 4, RFC 9111 s3, s4.3.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from typing import assert_never
 
 from edge.clock import Clock
 from edge.errors import ClientFault, EdgeError, StoreFault, UpstreamFault
+from edge.fill.behind import member_apart, said_by_tier
 from edge.fill.body import FillBody
 from edge.fill.inflow import Inflow
 from edge.fill.order import (
     BACKGROUND,
-    FENCE,
     NEED,
-    NOT_TO_BE_STORED,
-    STALE,
     Failed,
     FillOrder,
     FillStore,
@@ -41,7 +39,7 @@ from edge.measures import Measures
 from edge.semantics.decide import decide_fill
 from edge.semantics.decisions import FillFor, Freshen, Relay, RetryUnconditional, ServeStaleInstead, Store
 from edge.semantics.forwarding import response_from_origin
-from edge.semantics.message import Fields, ResponseHead
+from edge.semantics.message import ResponseHead
 from edge.semantics.reasons import Because
 from edge.semantics.stored import StoredResponse
 from edge.values import replace
@@ -51,8 +49,6 @@ NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destinati
 """Faults after which the next route may have the request."""
 TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
 """One of ours that hangs or ends is as good as gone."""
-_OF_TIERS = (NOT_TO_BE_STORED.lower(), FENCE.lower(), STALE.lower())
-_REASONS = {because.value.encode(): because for because in Because}
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))
 """Reasons not to store that lie in who asked: the others can still share, so the key is not remembered for them."""
 
@@ -76,6 +72,7 @@ class Fill:
 
     __slots__ = (
         "_fence",
+        "_inflow",
         "_is_stand_in",
         "_owner_refused",
         "_watch",
@@ -101,11 +98,17 @@ class Fill:
         self._owner_refused: Because | None = None
         self.private_taken = False
         self._watch = lease
+        self._inflow: Inflow | None = None
         self._fence: int | None = None
         """What the answer is clean up to; None = the next tier did not say in a way that we understand."""
 
     async def run(self) -> None:
         """Fetch, decide, store. Never raises; the lease is settled and `found` is set whatever happens."""
+        if await self.begin():
+            await self.finish()
+
+    async def begin(self) -> bool:
+        """As far as `found`. True: the body is still coming in, and `finish` is to be run. Else as `run`."""
         outcome = Outcome.ABANDONED
         self.room.measures.fills_active.value += 1
         if self.lease is None:
@@ -120,14 +123,29 @@ class Fill:
             outcome = Outcome.FAILED
             self._tell(Failed(ClientFault("the request's body broke off")))
         finally:
-            self.room.measures.fills_active.value -= 1
-            self.room.measures.fills.of(outcome.value).value += 1
-            if self._watch is not None:
-                self.room.table.settle(self._watch, outcome)
-            if self.lease is not None:
-                self.lease.fill = (
-                    None  # who follows has it; a ring of the two would wait for the cycle collector
-                )
+            if self._inflow is None:
+                self._end(outcome)
+        return self._inflow is not None
+
+    async def finish(self) -> None:
+        """The body, to its end."""
+        assert self._inflow is not None, "nothing is coming in"
+        outcome, inflow = Outcome.ABANDONED, self._inflow
+        self._inflow = None
+        try:
+            outcome = await inflow.run()
+        finally:
+            self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        self.room.measures.fills_active.value -= 1
+        self.room.measures.fills.of(outcome.value).value += 1
+        if self._watch is not None:
+            self.room.table.settle(self._watch, outcome)
+        if self.lease is not None:
+            # Who follows has it; a ring of the two would wait for the cycle collector.
+            self.lease.fill = None
+        if not self.found.done():
             self._tell(Failed(UpstreamFault("the fill was abandoned", proxy_status="proxy_internal_error")))
 
     def _watch_alone(self) -> None:
@@ -219,7 +237,7 @@ class Fill:
             case Store() if self._owner_refused is not None:
                 return self._relay(self._owner_refused, head, fetched)
             case Store(stored, because):
-                return await self._store(stored, self._because(because), head, fetched)
+                return self._store(stored, self._because(because), head, fetched)
             case Freshen(pairs, selected, because):
                 fetched.body.abort()
                 if not self.is_tainted:
@@ -247,12 +265,10 @@ class Fill:
     async def _heard(self, fetched: Fetched, route: Route) -> ResponseHead:
         """The head as it is decided upon, once whoever is to be told of it was told."""
         order = self.order
-        head, self.behind = _apart(fetched.head) if route.is_worker else (fetched.head, None)
+        head, self.behind = member_apart(fetched.head) if route.is_worker else (fetched.head, None)
         if route.is_tier:
-            self._owner_refused = _reason(head)
-            self._is_stand_in = STALE.lower() in head.fields
-            self._fence = self.room.positions.position(head.fields.get(FENCE.lower()))
-            head = replace(head, fields=head.fields.without(_OF_TIERS))
+            self._owner_refused, self._is_stand_in, token, head = said_by_tier(head)
+            self._fence = self.room.positions.position(token)
         self.has_age = b"age" in head.fields
         head = response_from_origin(head, order.rules, fetched.timings.answered, tier=route.is_tier)
         if order.on_head is not None:
@@ -269,12 +285,14 @@ class Fill:
 
     def _is_clean(self, verdict: FillFor) -> bool:
         """False: the tier behind us sent, or vouched for, what may be older than a purge that we know of."""
+        need = self.order.need
+        if self._fence is not None and self._fence >= need:
+            return True
         match verdict:
             case Store(stored) | Freshen(_, stored) if self._owner_refused is None:
-                need = self.order.need
                 if self._fence is None:
                     return False
-                return self._fence >= need or self.room.positions.vouches(stored, need, self.order.rules)
+                return self.room.positions.vouches(stored, need, self.order.rules)
             case _:
                 return True
 
@@ -324,7 +342,7 @@ class Fill:
             return False
         return length is not None and length > self.room.window
 
-    async def _store(
+    def _store(
         self, stored: StoredResponse, because: Because, head: ResponseHead, fetched: Fetched
     ) -> Outcome:
         rules = self.order.rules
@@ -349,7 +367,7 @@ class Fill:
             return Outcome.COMPLETE
         stored = replace(stored, body_length=length or 0)
         self._tell(Streaming(stored, head, body, length, because, kept, self.behind, self.has_age))
-        return await Inflow(
+        self._inflow = Inflow(
             stored,
             body,
             length,
@@ -360,25 +378,8 @@ class Fill:
             is_wanted=lambda: self.is_wanted,
             out_of_reach=self._out_of_reach,
             on_store_fault=self.room.on_store_fault,
-        ).run()
-
-
-def _apart(head: ResponseHead) -> tuple[ResponseHead, bytes | None]:
-    """A worker's head without its Cache-Status member, and that member (always the last line)."""
-    lines = head.fields.lines
-    for at in range(len(lines) - 1, -1, -1):
-        if lines[at][0].lower() == b"cache-status":
-            fields = Fields(lines[:at] + lines[at + 1 :])
-            return replace(head, fields=fields), lines[at][1]
-    return head, None
-
-
-def _reason(head: ResponseHead) -> Because | None:
-    """Why the owner did not keep this answer; None when it did."""
-    said = head.fields.get(NOT_TO_BE_STORED.lower())
-    if said is None:
-        return None
-    return _REASONS.get(said, Because.GATEWAY)
+        )
+        return Outcome.ABANDONED  # as long as nobody runs `finish`
 
 
 def _content_length(head: ResponseHead) -> int | None:

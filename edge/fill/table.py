@@ -25,6 +25,8 @@ from enum import Enum
 from math import inf
 from typing import Generic, TypeVar
 
+from edge.values import value
+
 F = TypeVar("F")
 
 
@@ -60,21 +62,21 @@ class Lease(Generic[F]):
     outcome: Outcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lead(Generic[F]):
     """Fetch it, others may follow."""
 
     lease: Lease[F]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Follow(Generic[F]):
     """Someone fetches it; wait for that."""
 
     lease: Lease[F]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Alone:
     """Fetch it for yourself only. remembered: True = the key is known as uncacheable, False = too many followers."""
 
@@ -118,7 +120,8 @@ class FillTable(Generic[F]):
         """
         if self.is_remembered(key, now):
             return Alone(remembered=True)
-        held = self._leases.get(key, {}).get(variant)
+        variants = self._leases.get(key)
+        held = None if variants is None else variants.get(variant)
         if held is not None and self._is_joinable(held, vouches, now):
             if held.followers >= self.max_followers:
                 return Alone(remembered=False)

@@ -347,12 +347,17 @@ def response_to_client(
     via: see `via_line`, None = none. tier: the client is a node of ours; it gets all there is, and makes the edits.
     """
     if not tier:
-        if not NOT_FOR_CLIENTS.isdisjoint(fields.names()) or _has_prefix(fields, (INTERNAL_PREFIX,)):
+        if has_ours(fields):
             fields = fields.without(
                 [n for n in fields.names() if n in NOT_FOR_CLIENTS or n.startswith(INTERNAL_PREFIX)]
             )
         fields = edited(fields, rules.headers.to_client, _OURS_TO_CLIENTS)
     return fields if via is None else fields.with_added(via)
+
+
+def has_ours(fields: Fields) -> bool:
+    """True when a response has fields that are for our tiers only."""
+    return not NOT_FOR_CLIENTS.isdisjoint(fields.names()) or _has_prefix(fields, (INTERNAL_PREFIX,))
 
 
 # --- both ------------------------------------------------------------------------------------------------------------

@@ -170,8 +170,8 @@ def _bounded(
     lifetime: float, source: LifetimeSource, directives: ResponseDirectives, limits: FreshnessRules
 ) -> float:
     """The site's bounds. max_ttl cuts a guess too: whoever sets it means no longer than that."""
-    if source in EXPLICIT_SOURCES and not directives.no_cache:
-        lifetime = max(lifetime, limits.min_ttl)
+    if lifetime < limits.min_ttl and source in EXPLICIT_SOURCES and not directives.no_cache:
+        lifetime = limits.min_ttl
     return min(lifetime, limits.max_ttl)
 
 
@@ -189,18 +189,18 @@ def _stale_windows(
     """
     if directives.forbids_stale:
         return 0.0, 0.0
-    has_lifetime = source is not LifetimeSource.NONE
     left = limits.max_life - lifetime
-
-    def window(said: int | None, default: float, most: float) -> float:
-        wanted = (default if has_lifetime else 0.0) if said is None else said
-        return max(0.0, min(wanted, most, left))
-
-    while_revalidate = window(
-        directives.stale_while_revalidate, limits.stale_while_revalidate, limits.stale_while_revalidate_max
+    by_site, by_site_if_error = 0.0, 0.0
+    if source is not LifetimeSource.NONE:
+        by_site, by_site_if_error = limits.stale_while_revalidate, limits.stale_if_error
+    return (
+        _window(directives.stale_while_revalidate, by_site, limits.stale_while_revalidate_max, left),
+        0.0
+        if status >= 500
+        else _window(directives.stale_if_error, by_site_if_error, limits.stale_if_error_max, left),
     )
-    if status >= 500:
-        return while_revalidate, 0.0
-    return while_revalidate, window(
-        directives.stale_if_error, limits.stale_if_error, limits.stale_if_error_max
-    )
+
+
+def _window(said: int | None, default: float, most: float, left: float) -> float:
+    wanted = default if said is None else said
+    return max(0.0, min(wanted, most, left)) if wanted else 0.0

@@ -17,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address
@@ -176,7 +176,7 @@ def has_unkeyed_cookie(fields: Fields, rules: KeyRules) -> bool:
 
 
 def nominate(
-    vary_values: Iterable[bytes], request: RequestHead, rules: VaryRules, key: KeyRules = NO_KEY
+    vary_values: Collection[bytes], request: RequestHead, rules: VaryRules, key: KeyRules = NO_KEY
 ) -> Nominated | None:
     """The Vary of a response, and the site's key, resolved against its request. None: it can never match a later one.
 
@@ -184,6 +184,8 @@ def nominate(
     not say - for a member that is no field name and for more than MAX_NOMINATED names: what selected the response is
     then unknown. () when nothing is nominated.
     """
+    if not vary_values and not key.headers and not key.cookies:
+        return ()
     names: set[bytes] = set()
     for line in vary_values:
         for part in line.split(b","):

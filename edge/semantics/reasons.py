@@ -12,6 +12,8 @@ from enum import Enum
 class Forwarded(Enum):
     """RFC 9211 s2.2 `fwd` tokens."""
 
+    __hash__ = object.__hash__  # a member is one object; an Enum's own is a call into Python
+
     BYPASS = "bypass"
     METHOD = "method"
     URI_MISS = "uri-miss"
@@ -24,6 +26,8 @@ class Forwarded(Enum):
 
 class Because(Enum):
     """Why a response was (or was not) reused or stored; a sentence each in `SENTENCE`."""
+
+    __hash__ = object.__hash__
 
     # reuse
     FRESH = "fresh"

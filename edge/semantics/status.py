@@ -75,6 +75,20 @@ def hit_member(node: bytes, ttl: float, because: Because = Because.FRESH) -> byt
     return b"%b;hit;ttl=%d%b" % (identifier(node), _whole(ttl), _HIT_BECAUSE[because])
 
 
+def stored_member(
+    node: bytes, fwd: Forwarded, fwd_status: int, ttl: float, because: Because, *, collapsed: bool
+) -> bytes:
+    """The same as `cache_status_member` of an answer that was stored, for the path where it counts."""
+    return b"%b;fwd=%b;fwd-status=%d;ttl=%d;stored%b;detail=%b" % (
+        identifier(node),
+        _FORWARDED[fwd],
+        fwd_status,
+        _whole(ttl),
+        b";collapsed" if collapsed else b"",
+        _BECAUSE[because],
+    )
+
+
 def append_cache_status(fields: Fields, member: bytes) -> Fields:
     """The fields with our member behind those of the caches behind us."""
     return fields.with_added((CACHE_STATUS, member))

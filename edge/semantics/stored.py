@@ -15,6 +15,8 @@ from edge.values import value
 class LifetimeSource(Enum):
     """Where a freshness lifetime came from, in the order of precedence."""
 
+    __hash__ = object.__hash__  # a member is one object; an Enum's own is a call into Python
+
     PERIGEE_CDN_CACHE_CONTROL = "perigee-cdn-cache-control"
     CDN_CACHE_CONTROL = "cdn-cache-control"
     SURROGATE_CONTROL = "surrogate-control"

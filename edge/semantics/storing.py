@@ -187,11 +187,14 @@ def stored_head(
     With a Date: the response time, where the origin sent none (RFC 9110 s6.6.1).
     """
     fields = response.fields
-    gone = NOT_STORED_FIELDS | _fields_kept_out(directives)
-    gone |= {name.lower() for name in list_of_lines(fields.all(b"connection"))}
+    gone = NOT_STORED_FIELDS
+    if directives.no_cache_fields or directives.private_fields:
+        gone = gone | _fields_kept_out(directives)
+    if b"connection" in fields:
+        gone = gone | {name.lower() for name in list_of_lines(fields.all(b"connection"))}
     if rules.store.set_cookie is SetCookieRule.STRIP:
-        gone |= {b"set-cookie"}
-    kept = fields.without(gone)
+        gone = gone | {b"set-cookie"}
+    kept = fields if gone.isdisjoint(fields.names()) else fields.without(gone)
     if b"date" not in kept:
         kept = kept.with_added((b"Date", format_http_date(response_time)))
     if kept is fields:

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from edge.errors import ClientFault
-from edge.exchange import Exchange, Reply, no_interim
+from edge.exchange import Exchange, Presence, Reply, no_interim
 from edge.server import replies
 from edge.server.laneway import Laneway
 from edge.server.request_body import RequestBody
@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_half_closed",
         "_laneway",
         "_listener",
+        "_presence",
         "_reading_paused",
         "_requests",
         "_seen",
@@ -83,6 +84,7 @@ class Connection(asyncio.Protocol):
         """The one empty line that may stand before a request came already."""
         self._body: RequestBody | None = None
         self._task: asyncio.Task[None] | None = None
+        self._presence = Presence()
         self._half_closed = False
         self._reading_paused = False
         self._requests = 0
@@ -108,7 +110,7 @@ class Connection(asyncio.Protocol):
         self.sending.lost()
         if self._body is not None:
             self._body.fail(ClientFault("the client left in mid-body", status=400))
-        if self._task is not None:
+        if self._task is not None and not self._presence.go():
             self._task.cancel()
 
     def pause_writing(self) -> None:
@@ -275,9 +277,9 @@ class Connection(asyncio.Protocol):
         reply, before = replies.nobody_waits(), sending.written
         try:
             if ready is None:
-                on_interim = self._send_interim if request.head.minor == 1 else no_interim
-                exchange = Exchange(request, self.peer, self._tier, self._body, on_interim)
-                ready = await replies.of_node(listener.node, listener.node_name, exchange, self._body)
+                interim = self._send_interim if request.head.minor == 1 else no_interim
+                asked = Exchange(request, self.peer, self._tier, self._body, interim, presence=self._presence)
+                ready = await replies.of_node(listener.node, listener.node_name, asked, self._body)
             reply = ready
             listener.replying(reply, started)
             keep = (

@@ -25,6 +25,7 @@ _SOURCES: Final = tuple(LifetimeSource)
 _SOURCE_NUMBERS: Final = {source: number for number, source in enumerate(_SOURCES)}
 _FLAG_BITS: Final = 4
 _ABSENT: Final = 0xFFFFFFFF
+_NOTHING: Final = _SIZE.pack(_ABSENT)
 _PORT = re.compile(rb"[1-9][0-9]{0,4}")
 
 LINE_BYTES: Final = 130
@@ -59,48 +60,56 @@ def encode(stored: StoredResponse) -> bytes:
         stored.fence,
     )
     parts = [fixed]
-    modified_at = validators.last_modified_at
-    for value in (
-        stored.key,
-        stored.body_id,
-        stored.head.reason,
-        validators.etag,
-        validators.last_modified,
-        None if modified_at is None else _TIME.pack(modified_at),
-    ):
-        _put(parts, value)
+    modified_at, head, named = validators.last_modified_at, stored.head, stored.selectors
+    _put(parts, stored.key)
+    _put(parts, stored.body_id)
+    _put(parts, head.reason)
+    _put(parts, validators.etag)
+    _put(parts, validators.last_modified)
+    _put(parts, None if modified_at is None else _TIME.pack(modified_at))
     _put_list(parts, [part for pair in stored.nominated for part in pair])
-    _put_list(parts, [part for line in stored.head.fields.lines for part in line])
-    _put_selectors(parts, stored.selectors)
+    lines = head.fields.lines
+    parts.append(_size(2 * len(lines)))
+    for name, value in lines:
+        if len(name) < len(_SIZES) > len(value):
+            parts += (_SIZES[len(name)], name, _SIZES[len(value)], value)
+        else:
+            parts += (_size(len(name)), name, _size(len(value)), value)
+    parts.append(_site_and_authority_parts(named.site, named.authority))
+    _put(parts, named.path)
+    _put_list(parts, named.tags)
+    _put_list(parts, named.groups)
     return b"".join(parts)
+
+
+_SIZES: Final = tuple(map(_SIZE.pack, range(1024)))
+"""Most lengths as they are written: a look-up is a quarter of the packing."""
+
+
+def _size(size: int) -> bytes:
+    return _SIZES[size] if size < len(_SIZES) else _SIZE.pack(size)
 
 
 def _put(parts: list[bytes], value: bytes | None) -> None:
     if value is None:
-        parts.append(_SIZE.pack(_ABSENT))
+        parts.append(_NOTHING)
     else:
-        parts.append(_SIZE.pack(len(value)))
-        parts.append(value)
+        parts += (_size(len(value)), value)
 
 
 def _put_list(parts: list[bytes], values: Sequence[bytes | None]) -> None:
-    parts.append(_SIZE.pack(len(values)))
+    parts.append(_size(len(values)))
     for value in values:
         _put(parts, value)
 
 
-def _put_selectors(parts: list[bytes], selectors: Selectors) -> None:
-    authority = selectors.authority
-    for value in (
-        selectors.site.encode(),
-        authority.scheme,
-        authority.host,
-        b"%d" % authority.port,
-        selectors.path,
-    ):
+@lru_cache(maxsize=1024)
+def _site_and_authority_parts(site: str, authority: Authority) -> bytes:
+    """The same for all responses of a host."""
+    parts: list[bytes] = []
+    for value in (site.encode(), authority.scheme, authority.host, b"%d" % authority.port):
         _put(parts, value)
-    _put_list(parts, selectors.tags)
-    _put_list(parts, selectors.groups)
+    return b"".join(parts)
 
 
 def _take(data: bytes, at: int, count: int) -> tuple[list[bytes | None], int]:
@@ -225,18 +234,21 @@ def _nominated(values: list[bytes | None]) -> Nominated:
 
 def resident_bytes(stored: StoredResponse) -> int:
     """What a StoredResponse occupies in memory without its body; tests hold it to the truth."""
-    lines = stored.head.fields.lines
-    fields = sum(2 * len(name) + len(value) + LINE_BYTES for name, value in lines)
-    nominated = sum(len(name) + len(value or b"") + 3 * PART_BYTES for name, value in stored.nominated)
-    named = stored.selectors
-    selectors = (
-        SELECTORS_BYTES + len(named.path) + sum(len(tag) + PART_BYTES for tag in (*named.tags, *named.groups))
-    )
-    validators = len(stored.validators.etag or b"") + len(stored.validators.last_modified or b"")
-    parts = len(stored.key) + len(stored.body_id) + validators
-    return RESPONSE_BYTES + fields + index_bytes(len(lines)) + nominated + selectors + parts
+    lines, named, validators = stored.head.fields.lines, stored.selectors, stored.validators
+    size = RESPONSE_BYTES + SELECTORS_BYTES + len(stored.key) + len(stored.body_id) + len(named.path)
+    size += LINE_BYTES * len(lines) + index_bytes(len(lines))
+    # Plain loops: this is reckoned for each response that is stored.
+    for name, value in lines:
+        size += 2 * len(name) + len(value)
+    for name, nominated in stored.nominated:
+        size += len(name) + len(nominated or b"") + 3 * PART_BYTES
+    for names in (named.tags, named.groups):
+        for tag in names:
+            size += len(tag) + PART_BYTES
+    return size + len(validators.etag or b"") + len(validators.last_modified or b"")
 
 
+@lru_cache(maxsize=512)
 def index_bytes(lines: int) -> int:
     """What the table of a dictionary of so many names occupies: powers of two, two thirds full."""
     if not lines:

@@ -1,6 +1,6 @@
 """The disk tier: stored responses in a directory, bytes only, every byte verified before it is served.
 
-Owns: `DiskTier`, `DiskRecord`, `DiskRow`, `SmallPut`. What lies under it: disk_writer.py (a body on its way),
+Owns: `DiskTier`, `DiskRecord`. What lies under it: disk_writer.py (a body on its way),
 disk_ledger.py (the write side), rows.py (diskcache, SQLite), record.py (what a row holds), bodyfile.py (larger bodies),
 disk_index.py (what is there, in memory), disk_layout.py (the directory).
 
@@ -23,6 +23,7 @@ Rules.
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -42,9 +43,11 @@ from edge.store.record import (
     OVERHEAD_BYTES,
     PRIMARY_BYTES,
     VARIANT_BYTES,
+    DiskRow,
     FiledBody,
     InlineBody,
     Record,
+    SmallPut,
     decode,
     digest_of,
     filed_bytes,
@@ -56,6 +59,9 @@ __all__ = ["NO_VARY", "BodyWriter", "DiskRecord", "DiskRow", "DiskTier", "SmallP
 
 NO_VARY: Final = bytes(VARIANT_BYTES)
 """The variant digest of a response without Vary."""
+
+DRAWN: Final = 128
+"""Generations whose octets are drawn at once."""
 
 _READS: Final = 4
 """How often a read begins again because the response was being replaced; each time it was replaced once more."""
@@ -76,33 +82,23 @@ class DiskRecord:
     generation: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DiskRow:
-    """One stored response without its body. digest: changes with anything in it. size: accounted bytes, its file too."""
-
-    primary: bytes
-    variant: bytes
-    meta: bytes
-    digest: bytes
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class SmallPut:
-    """One of several small responses to be written at once."""
-
-    primary: bytes
-    variant: bytes
-    meta: bytes
-    body: bytes
-
-
 def _everything(_primary: bytes) -> bool:
     return True
 
 
+_drawn: deque[bytes] = deque()
+
+
 def _new_generation() -> bytes:
-    return secrets.token_bytes(GENERATION_BYTES)
+    """Chance is drawn for many at a time, for it is a system call. From any thread."""
+    try:
+        return _drawn.popleft()
+    except IndexError:
+        drawn = secrets.token_bytes(DRAWN * GENERATION_BYTES)
+        _drawn.extend(
+            drawn[at : at + GENERATION_BYTES] for at in range(GENERATION_BYTES, len(drawn), GENERATION_BYTES)
+        )
+        return drawn[:GENERATION_BYTES]
 
 
 def _row_key(primary: bytes, variant: bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -356,11 +356,10 @@ class Ledger:
         surplus: list[Held] = []
         keys = {held.key for held in arriving}
         out = {victim.key for victim in victims}
-        for primary in {key[:PRIMARY_BYTES] for key in keys}:
+        for primary, coming in Counter(key[:PRIMARY_BYTES] for key in keys).items():
             staying = [
                 held for held in self.index.under(primary) if held.key not in keys and held.key not in out
             ]
-            coming = sum(key.startswith(primary) for key in keys)
             surplus += staying[: max(0, len(staying) + coming - self.limits.variants)]
         return surplus
 

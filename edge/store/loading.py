@@ -21,6 +21,13 @@ MAX_BYTES = 8 * SMALL_BYTES
 """The most that one look-up brings into memory: a key may have dozens of variants."""
 
 
+@dataclass(slots=True, eq=False)
+class Opening:
+    """A body being opened. is_void: its key has changed meanwhile."""
+
+    is_void: bool = False
+
+
 @dataclass(slots=True)
 class Loaded:
     """found: with the body, None = it stays on the disk. outcomes: words of the metric. unreadable: digests of variants."""

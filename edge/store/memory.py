@@ -135,11 +135,12 @@ class MemoryTier(Generic[V]):
         `size` = bytes that `value` and `body` occupy. A payload that `admits` denies is counted in `refusals` and not
         held, and what it would have replaced is gone all the same: it has been superseded.
         """
-        former = self.remove(key, identity)
-        if not self.admits(key, size):
+        former = self.remove(key, identity) if key in self.groups else None
+        charged, room = charge(key, size), self.capacity_bytes - self._policy.fixed_bytes
+        if size > self.max_object_bytes or charged > room:  # as `admits` says
             self.refusals += 1
             return []
-        newcomer = Held(key, identity, value, body, charge(key, size))
+        newcomer = Held(key, identity, value, body, charged)
         newcomer.clean = clean
         if former is None:
             self._policy.place(newcomer)
@@ -147,7 +148,7 @@ class MemoryTier(Generic[V]):
             # Freshened or fetched again, it is as popular as it was: it does not queue up as a stranger.
             newcomer.queue = former.queue
             newcomer.visited, newcomer.was_visited = former.visited, former.was_visited
-        evicted = self._make_room(newcomer, newcomer.size)
+        evicted = self._make_room(newcomer, charged) if self.used_bytes + charged > room else []
         self.groups[key] = (*self.groups.get(key, ()), newcomer)
         self.objects += 1
         self.used_bytes += newcomer.size

@@ -9,24 +9,25 @@ Owns: the operations that are written behind, and `Pending`. Rules:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from edge.semantics.stored import Nominated, StoredResponse
+from edge.values import value
 
 V = TypeVar("V")
 MAX_OWED = 65_536
 """Keys owed by invalidations, and again as many by failed writes: some 10 MB each."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(frozen=True, slots=True, eq=False)
 class Put:
-    """Store a response."""
+    """Store a response. cost: bytes it counts for while it waits, 0 = to be reckoned."""
 
     stored: StoredResponse
     body: bytes
+    cost: int = 0
 
     @property
     def key(self) -> bytes:
@@ -108,8 +109,8 @@ class _Key:
     operations: int = 0
     deletes: int = 0
     newest: dict[Nominated, _Newest] = field(default_factory=dict)
-    gone: Counter[bytes] = field(default_factory=Counter)
-    """Bodies that wait to be dropped."""
+    gone: dict[bytes, int] = field(default_factory=dict)
+    """Bodies that wait to be dropped, and how often."""
 
 
 class Pending:
@@ -136,13 +137,14 @@ class Pending:
                 # What lies below it on the disk is older still.
                 operation = DropVariant(operation.key, operation.nominated)
         held.operations += 1
+        if type(operation) is Put:  # nearly all are
+            held.newest[operation.stored.nominated] = _Newest(operation, operation.stored, operation.body)
+            return operation
         match operation:
-            case Put(stored, body):
-                held.newest[stored.nominated] = _Newest(operation, stored, body)
             case Rehead(stored):
                 self._rehead(held, operation, stored)
             case DropBody(_, _, body_id):
-                held.gone[body_id] += 1
+                held.gone[body_id] = held.gone.get(body_id, 0) + 1
             case DropVariant(_, nominated):
                 held.newest[nominated] = _Newest(operation, None)
             case Delete():
@@ -165,9 +167,7 @@ class Pending:
         """It was carried out, or has failed (see `owe`). operation: what `add` returned."""
         held = self._keys[operation.key]
         match operation:
-            case Put(stored):
-                self._no_longer(held, operation, stored)
-            case Rehead(stored):
+            case Put(stored) | Rehead(stored):
                 self._no_longer(held, operation, stored)
             case DropVariant(_, nominated):
                 newest = held.newest.get(nominated)
@@ -175,7 +175,8 @@ class Pending:
                     del held.newest[nominated]
             case DropBody(_, _, body_id):
                 held.gone[body_id] -= 1
-                held.gone += Counter()  # drops what is zero
+                if not held.gone[body_id]:
+                    del held.gone[body_id]
             case Delete():
                 held.deletes -= 1
             case _:

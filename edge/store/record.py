@@ -1,6 +1,7 @@
 """The record in a row of the disk tier: what SQLite keeps for one stored response. PURE.
 
-Owns: the binary format of a row's value, its encoding, and the check that what came back is what was written.
+Owns: the binary format of a row's value, its encoding, and the check that what came back is what was written; `DiskRow` and
+`SmallPut`, what is read and written of rows.
 
     head (44)      magic, version, kind, meta length, body length, generation, digest of the body file's table
     digest (16)    BLAKE2b-128 over row key, head, meta and inline body
@@ -166,3 +167,24 @@ def accounted_bytes(value: bytes) -> int:
     """What the row with this value, as `encode` made it, and its file are charged to the ceiling."""
     _, _, kind, _, body_length, _, _ = _HEAD.unpack_from(value)
     return row_bytes(len(value)) + (filed_bytes(body_length) if kind == _FILE else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRow:
+    """One stored response without its body. digest: changes with anything in it. size: accounted bytes, its file too."""
+
+    primary: bytes
+    variant: bytes
+    meta: bytes
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPut:
+    """One of several small responses to be written at once."""
+
+    primary: bytes
+    variant: bytes
+    meta: bytes
+    body: bytes

@@ -6,7 +6,8 @@ Owns: `Rows`, `inspect`, `open_rows`. Rules:
   and builds PRAGMAs from the Settings table, so a file that holds anything but diskcache's own tables and settings, or
   that SQLite finds damaged, is not opened: its directory is set aside (disk_layout.py).
 * One transaction for a whole batch: bodies of 1 KB one by one are 9,500 a second, 32 at a time 27,000 (8 KB: 7,400 and
-  14,000), because the pages of both indexes and of the counters are then written once.
+  14,000), because the pages of both indexes and of the counters are then written once. And few statements for it: with
+  each the thread lets go of the interpreter's lock, and may have to wait for it 5 ms; diskcache's `set` makes two a row.
 * Switched off: culling (disk_index.py evicts), statistics, the tag index; full auto-vacuum, which moves pages at every
   delete (incremental instead, a little at a time); memory-mapped reading, because a database that somebody truncates
   then kills the process with SIGBUS.
@@ -22,13 +23,15 @@ All of this blocks, `busy_seconds` at most for another process's lock.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import diskcache
 
+from edge.clock import SystemClock
 from edge.store.disk_faults import DiskFailure, DiskFault, fault_of
 from edge.store.nopickle import MODE_RAW, NoPickleDisk
 from edge.store.record import GENERATION_BYTES, KEY_BYTES, OVERHEAD_BYTES
@@ -39,6 +42,14 @@ KEEP_SECONDS: Final = 10 * 365 * 86400.0
 """A row that nobody used for ten years is gone. Its only use is to be one offset for all rows."""
 
 LOAD_ROWS: Final = 1024
+PUT_ROWS: Final = 64
+"""Rows written by one statement at most. Each takes a power of two, so that SQLite has seven statements to remember."""
+_CLOCK: Final = SystemClock()
+"""diskcache reads the same one for what it writes."""
+_COLUMNS: Final = (
+    *("key", "raw", "store_time", "expire_time", "access_time", "access_count"),
+    *("tag", "size", "mode", "filename", "value"),
+)
 VACUUM_PAGES: Final = 1024
 """Freed pages given back to the file system at a time: 4 MB, some 10 ms."""
 
@@ -189,6 +200,30 @@ def _give_back(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
 
 
+def _put(cache: diskcache.Cache, rows: Sequence[NewRow]) -> None:
+    """What `cache.set` does for each, in as few statements as it takes: see the head of this module."""
+    now, at = _CLOCK.now(), 0
+    while at < len(rows):
+        many = 1 << min(len(rows) - at, PUT_ROWS).bit_length() - 1
+        values: list[object] = []
+        for row in rows[at : at + many]:
+            key, raw = cache.disk.put(row.key)
+            size, mode, filename, value = cache.disk.store(row.value, False, row.key)
+            values += (key, raw, now, now + KEEP_SECONDS, now, 0, row.generation, size, mode, filename, value)
+        cache._sql(_insert(many), values)  # noqa: SLF001  # its connection of this thread, in the transaction
+        at += many
+
+
+@lru_cache(maxsize=PUT_ROWS)
+def _insert(rows: int) -> str:
+    kept = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[2:])
+    places = ", ".join([f"({', '.join('?' * len(_COLUMNS))})"] * rows)
+    return (
+        f"INSERT INTO Cache({', '.join(_COLUMNS)}) VALUES {places}"  # noqa: S608 - constants
+        f" ON CONFLICT(key, raw) DO UPDATE SET {kept}"
+    )
+
+
 class Rows:
     """The rows of one directory. Thread-safe; each thread has its own connection."""
 
@@ -249,8 +284,7 @@ class Rows:
             with cache.transact():
                 for key in deletes:
                     cache.delete(key)
-                for row in puts:
-                    cache.set(row.key, row.value, expire=KEEP_SECONDS, tag=row.generation)
+                _put(cache, list(puts))
                 for key in touches:
                     cache.touch(key, expire=KEEP_SECONDS)
         except _Error as error:

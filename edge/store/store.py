@@ -31,7 +31,7 @@ from edge.store.bodies import DiskBody, MemoryBody, StoredBody
 from edge.store.codec import decode, resident_bytes
 from edge.store.contents import Contents
 from edge.store.disk import DiskRecord, DiskTier
-from edge.store.loading import Loaded, load_all
+from edge.store.loading import Loaded, Opening, load_all
 from edge.store.memory import Held, MemoryTier
 from edge.store.pace import Pace
 from edge.store.pending import Delete, DropBody, DropUnreadable, Put, Rehead
@@ -54,13 +54,6 @@ class _Loading:
     task: asyncio.Task[None] | None = None
     found: list[StoredResponse] = field(default_factory=list)
     waiters: int = 0
-    is_void: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Opening:
-    """A body being opened."""
-
     is_void: bool = False
 
 
@@ -106,7 +99,7 @@ class Store:
                 self._pace,
             )
         self._loading: dict[bytes, _Loading] = {}
-        self._opening: dict[bytes, set[_Opening]] = {}
+        self._opening: dict[bytes, set[Opening]] = {}
         self.contents = Contents(
             memory,
             disk,
@@ -261,7 +254,7 @@ class Store:
     async def _read_one(self, disk: DiskTier, stored: StoredResponse) -> DiskRecord | None:
         """None when it is not there, cannot be read, has another body, or the key changed meanwhile."""
         key, variant = stored.key, variant_digest(stored.nominated)
-        opening = _Opening()
+        opening = Opening()
         self._opening.setdefault(key, set()).add(opening)
         try:
             record = await self._read(lambda: disk.read(key, variant))
@@ -290,18 +283,20 @@ class Store:
 
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
-        is_held = self._remember(stored, body)
+        size = len(body) + resident_bytes(stored)
+        is_held = self._remember(stored, body, size)
         self._changed(stored.key)
         writing = self._writing
         if writing is None or not self._owns(stored.key):
             return
         if self.min_hits and is_held and not writing.may_have(stored.key, stored.nominated):
             return
-        writing.add(Put(stored, body))
+        writing.add(Put(stored, body, size))
 
-    def _remember(self, stored: StoredResponse, body: bytes) -> bool:
-        """Hold it in memory; whether it is held."""
-        key, size = stored.key, len(body) + resident_bytes(stored) - self._sharing.compact(stored)
+    def _remember(self, stored: StoredResponse, body: bytes, size: int = 0) -> bool:
+        """Hold it in memory; whether it is held. size: of both, as `resident_bytes` reckons; 0 = nobody reckoned yet."""
+        size = (size or len(body) + resident_bytes(stored)) - self._sharing.compact(stored)
+        key = stored.key
         for victim in self.memory.put(key, stored.nominated, stored, body, size, clean=stored.fence):
             if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
                 self._writing.add(Put(victim.value, victim.body))

@@ -46,6 +46,9 @@ MAX_OPERATIONS = 100_000
 """What may wait, whatever its size: some 50 MB of deletes. A disk so far behind is emptied, it cannot be believed."""
 
 
+_STORING = (Put, Rehead)
+
+
 class WriteBehind:
     """One queue, one thread.
 
@@ -159,7 +162,7 @@ class WriteBehind:
         if self._closing:
             return
         cost = _cost(operation)
-        if isinstance(operation, Put | Rehead) and self.waiting_bytes + cost > self._bound:
+        if isinstance(operation, _STORING) and self.waiting_bytes + cost > self._bound:
             self._writes.of("disk", "dropped").value += 1
             # The older copy on disk must not come back in place of the one that was dropped.
             operation = DropVariant(operation.key, operation.stored.nominated)
@@ -196,7 +199,7 @@ class WriteBehind:
 
     def _is_needless(self, operation: Operation) -> bool:
         """True for a drop of what is not there: else each unsafe request to anything would cost a place."""
-        if isinstance(operation, Put | Rehead | Call) or self.pending.waits(operation.key):
+        if isinstance(operation, (*_STORING, Call)) or self.pending.waits(operation.key):
             return False
         return self._disk.is_open and not self._disk.variants(operation.key)
 
@@ -330,7 +333,7 @@ class WriteBehind:
 
     def _one(self, operation: Operation) -> None:
         match operation:
-            case Put(stored, body):
+            case Put(stored, body, _):
                 variant = variant_digest(stored.nominated)
                 self._disk.put_small(stored.key, variant, encode(stored), body)
             case Rehead(stored):
@@ -371,8 +374,8 @@ class WriteBehind:
 def _cost(operation: Operation) -> int:
     """What an operation counts for in `waiting_bytes`."""
     match operation:
-        case Put(stored, body):
-            return len(body) + resident_bytes(stored)
+        case Put(stored, body, cost):
+            return cost or len(body) + resident_bytes(stored)
         case Rehead(stored):
             return resident_bytes(stored)
         case _:

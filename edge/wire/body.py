@@ -203,6 +203,8 @@ Decoder = LengthDecoder | ChunkedDecoder | CloseDecoder
 
 def decoder(framing: Framing, limits: Limits) -> Decoder:
     """A fresh decoder for `framing`; NoBody gets one that is done."""
+    if type(framing) is Length:  # most are, and a class pattern is slow
+        return LengthDecoder(framing.size)
     match framing:
         case NoBody():
             return LengthDecoder(0)

@@ -11,8 +11,8 @@ says the same. Two ways to know one:
 * it is one of these but for its Cookie line, of the plainest form: nearly every client has one of its own.
 
 A few fields have another value with every request or page, and say nothing about where a message ends: LOOSE. They count as
-the same line whatever their value, which is handed out beside what is known of the section. Only the plainest form is taken
-so: `Name: value` without odd white space; in any other form they are lines like all others.
+the same line whatever their value, which is handed out beside what is known of the section. A section that has one of them
+twice, or in any other form than the plainest, `Name: value` without odd white space, is never known.
 """
 
 from __future__ import annotations
@@ -37,15 +37,11 @@ EXACT, LINES, KINDS = 2048, 4096, 1024
 
 
 class Known(NamedTuple, Generic[T]):
-    """what: made of the first section of this kind. The rest is of this section: values of loose lines, None = no such line.
-
-    is_odd: a loose line stands there twice.
-    """
+    """what: made of the first section of this kind. The rest is of this section: values of loose lines, None = no such line."""
 
     what: T
     referer: bytes | None
     if_none_match: bytes | None
-    is_odd: bool
 
 
 class Familiar(Generic[T]):
@@ -81,7 +77,6 @@ class Familiar(Generic[T]):
         lines = section.split(b"\r\n")
         kind = list(map(self._lines.young.get, lines))
         loose: dict[bytes, bytes] = {}
-        is_odd = False
         if None in kind:
             for at, line in enumerate(kind):
                 if line is not None:
@@ -94,13 +89,12 @@ class Familiar(Generic[T]):
                     kind[at] = known
                     continue
                 name = matched[1].lower()
-                is_odd = is_odd or name in loose
-                loose.setdefault(name, matched[2])
+                loose[name] = matched[2]
                 kind[at] = name
         what = self._kinds.get(tuple(kind))  # type: ignore[arg-type]  # no None is left in it
         if what is None:
             return None
-        return Known(what, loose.get(b"referer"), loose.get(b"if-none-match"), is_odd)
+        return Known(what, loose.get(b"referer"), loose.get(b"if-none-match"))
 
     def learn(self, section: bytes, make: Callable[[frozenset[bytes]], T | None]) -> None:
         """The parser took `section`. make: of its kind; it is told the names of loose lines in it, and may decline (None).
@@ -114,10 +108,12 @@ class Familiar(Generic[T]):
         loose: set[bytes] = set()
         is_new = False
         for line in section.split(b"\r\n"):
-            matched = _LOOSE_LINE.fullmatch(line)
-            if matched is not None:
-                kind.append(matched[1].lower())
-                loose.add(kind[-1])
+            name = line.partition(b":")[0].lower()
+            if name in LOOSE:
+                if name in loose or _LOOSE_LINE.fullmatch(line) is None:
+                    return
+                kind.append(name)
+                loose.add(name)
                 continue
             known = self._lines.get(line)
             if known is None:

@@ -32,7 +32,11 @@ def read_section(section: bytes, keep: frozenset[bytes] = frozenset()) -> Sectio
 
     keep: names of `hop` kind that also travel on (lower case).
     """
-    lines = split_lines(section)
+    return sort_lines(split_lines(section), keep)
+
+
+def sort_lines(lines: list[Line], keep: frozenset[bytes] = frozenset()) -> Section:
+    """The same of its lines."""
     # One look-up table at the speed of C; what is no ordinary request or response pays for being different.
     first = dict(zip([line[0].lower() for line in lines], lines))  # noqa: B905  # of one length by their making; the check costs
     if len(first) < len(lines):

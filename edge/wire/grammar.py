@@ -21,6 +21,10 @@ _TRIMMED_LINE = re.compile(rb"^([^:]+): ?(?![ \t])([^\r]*)(?<![ \t])\r\n", re.MU
 _LINE = re.compile(rb"^([^:]+):[ \t]*([^\r]*)\r\n", re.MULTILINE)
 """The lines of what FIELD_SECTION matched: it has a colon in each line and no CR in one. Nearly all are trimmed."""
 
+_STRICT_LINE = re.compile(
+    rb"^([%b]++): ?(?![ \t])([\t\x20-\x7e\x80-\xff]*+)(?<![ \t])\r\n" % TCHAR, re.MULTILINE
+)
+
 BARE_CONTROL = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """What no head may contain, found before the head is complete: a bare LF, a bare CR, a control byte."""
 
@@ -88,6 +92,20 @@ def split_lines(section: bytes) -> list[Line]:
     if len(lines) == section.count(b"\n") - 1:
         return lines
     return [(name, value.rstrip(b" \t")) for name, value in _LINE.findall(section)]
+
+
+def read_lines(head: bytes, start: int) -> list[Line] | None:
+    """The lines of the field section of `head` that begins at `start` and ends with it; None when it is malformed.
+
+    A line that the strict expression matches is one of FIELD_SECTION's, from its beginning to its CRLF, and has one LF; so
+    where there are as many as there are lines, they are all that stands there. What is not trimmed is read in two passes.
+    """
+    lines: list[Line] = _STRICT_LINE.findall(head, start)
+    if len(lines) == head.count(b"\n", start) - 1 and head.endswith(b"\n\r\n"):
+        return lines
+    if FIELD_SECTION.fullmatch(head, start) is None:
+        return None
+    return split_lines(head[start:])
 
 
 def connection_options(values: list[bytes]) -> frozenset[bytes]:

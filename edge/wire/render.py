@@ -11,10 +11,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from edge.semantics.message import Fields, Line, RequestHead
-from edge.wire.framing import Chunked, Framing, Length
+from edge.semantics.remembered import Remembered
+from edge.wire.framing import NO_BODY, Chunked, Framing, Length
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _STATUS_LINES = {status: b"HTTP/1.1 %d %b" % (status, reason) for status, reason in _REASONS.items()}
+
+_BODILESS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"TRACE"))
+"""Methods of which nobody expects a body, so that none need be denied (RFC 9110 s8.6)."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -41,14 +45,33 @@ def request_head(
     method: bytes, target: bytes, host: bytes, fields: Fields, framing: Framing, *hop: Line
 ) -> bytes:
     """A request to the next tier. hop: this hop's own lines (Connection, Upgrade, TE)."""
+    if not hop and framing is NO_BODY and method in _BODILESS:
+        first = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, target, host)
+        assert first.count(b"\n") == first.count(b"\r") == 2 and b"\0" not in first, first[:200]
+        return first + _section(fields)
     lines: list[Line] = [(b"Host", host), *fields.lines, *hop]
     if isinstance(framing, Length):
         lines.append((b"Content-Length", b"%d" % framing.size))
     elif isinstance(framing, Chunked):
         lines.append((b"Transfer-Encoding", b"chunked"))
-    elif method not in (b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"TRACE"):
+    elif method not in _BODILESS:
         lines.append((b"Content-Length", b"0"))
     return head(b"%b %b HTTP/1.1" % (method, target), lines)
+
+
+_sections: Remembered[bytes] = Remembered()
+
+
+def _section(fields: Fields) -> bytes:
+    """The field lines and the empty line behind them."""
+    known = _sections.get(fields)
+    if known is not None:
+        return known
+    lines = b"".join([name + b": " + value + b"\r\n" for name, value in fields.lines]) + b"\r\n"
+    ends = len(fields.lines) + 1
+    assert lines.count(b"\n") == ends and lines.count(b"\r") == ends and b"\0" not in lines, lines[:200]
+    _sections.keep(fields, lines)
+    return lines
 
 
 def response_head(
@@ -60,6 +83,22 @@ def response_head(
         whole.append(framing_line)
     whole.extend(hop)
     return head(status_line(status, reason), whole)
+
+
+def response_start(
+    status: int, reason: bytes, lines: Iterable[Line], without: frozenset[bytes], *more: Line
+) -> bytes:
+    """A head to which the connection's own lines and the empty line are added later.
+
+    without: lower-case names of lines that stay out, Content-Length among them. more: come last, the framing line too.
+    """
+    parts = [status_line(status, reason)]
+    parts += [name + b": " + value for name, value in lines if name.lower() not in without]
+    parts += [name + b": " + value for name, value in more]
+    whole = b"\r\n".join(parts) + b"\r\n"
+    ends = len(parts)
+    assert whole.count(b"\n") == ends and whole.count(b"\r") == ends and b"\0" not in whole, whole[:200]
+    return whole
 
 
 def chunk(data: bytes) -> bytes:

@@ -12,9 +12,9 @@ import re
 from edge.errors import UpstreamFault
 from edge.semantics.message import ResponseHead
 from edge.values import value
-from edge.wire.fields import Section, read_section
+from edge.wire.fields import Section, sort_lines
 from edge.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing, Length
-from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION
+from edge.wire.grammar import BARE_CONTROL, read_lines
 from edge.wire.limits import Limits
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
@@ -58,11 +58,12 @@ def parse_response_head(head: bytes, method: bytes, limits: Limits) -> ParsedRes
         raise UpstreamFault("malformed status line")
     if head.count(b"\r\n", line_end) - 2 > limits.response_fields:
         raise UpstreamFault("too many response fields", proxy_status="http_response_header_section_size")
-    if FIELD_SECTION.fullmatch(head, line_end + 2) is None:
+    lines = read_lines(head, line_end + 2)
+    if lines is None:
         raise UpstreamFault("malformed response field")
     minor, code, reason = matched.groups()
     status, is_11 = int(code), minor == b"1"
-    section = read_section(head[line_end + 2 :], _KEEP)
+    section = sort_lines(lines, _KEEP)
     framing = _framing(section, status, method, is_11=is_11)
     options = section.options
     keep_alive = b"close" not in options and (is_11 or b"keep-alive" in options)

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from edge.clock import Clock
 from edge.errors import EdgeError, StoreFault
-from edge.exchange import AT_HAND, BodySource, Exchange, Reply, Verdict
+from edge.exchange import AT_HAND, BodySource, Exchange, Presence, Reply, Verdict
 from edge.fence import Fence, LogReader
 from edge.fill.fill import FillRoom
 from edge.fill.table import FillTable
@@ -191,8 +191,8 @@ def exchange(
     written = b"".join(b"%b: %b\r\n" % line for line in lines)
     request = read(b"%b %b HTTP/1.%d\r\nHost: %b\r\n%b\r\n" % (method, target, minor, host, written))
     if interim is None:
-        return Exchange(request, peer, tier, body)
-    return Exchange(request, peer, tier, body, interim.append)
+        return Exchange(request, peer, tier, body, presence=Presence())
+    return Exchange(request, peer, tier, body, interim.append, presence=Presence())
 
 
 @asynccontextmanager

@@ -10,9 +10,19 @@ import diskcache
 import pytest
 
 from edge.store.disk_faults import DiskFailure, DiskFault
-from edge.store.nopickle import ForeignRow
+from edge.store.nopickle import ForeignRow, NoPickleDisk
 from edge.store.record import InlineBody, Record, accounted_bytes, encode
-from edge.store.rows import DATABASE, VACUUM_PAGES, BrokenDatabase, NewRow, Rows, SeenRow, inspect, row_fault
+from edge.store.rows import (
+    DATABASE,
+    PUT_ROWS,
+    VACUUM_PAGES,
+    BrokenDatabase,
+    NewRow,
+    Rows,
+    SeenRow,
+    inspect,
+    row_fault,
+)
 
 
 def key(name: int) -> bytes:
@@ -55,6 +65,20 @@ def test_rows_are_inspected_in_the_order_of_their_last_use(rows: Rows, tmp_path:
         rows.change(puts=[row(name)])
     rows.change(touches=[key(1), key(9)])
     assert [found.key for found in seen(tmp_path)] == [key(2), key(3), key(1)]
+
+
+def test_more_rows_than_one_statement_takes_and_rows_that_are_replaced(rows: Rows, tmp_path: Path) -> None:
+    many = 2 * PUT_ROWS + 7
+    rows.change(puts=[row(name, generation=b"\x07" * 8) for name in range(0, many, 3)])
+    replacing = [row(name, b"%d" % name) for name in range(many)]
+    rows.change(puts=replacing)
+    assert [rows.get(each.key) for each in replacing] == [each.value for each in replacing]
+    assert all(found.generation is None for found in seen(tmp_path))
+    rows.close()
+    with closing(diskcache.Cache(str(tmp_path), disk=NoPickleDisk)) as cache:
+        # diskcache's own counters, which its triggers keep: of inserted rows and of changed ones
+        assert len(cache) == many
+        assert cache.reset("size") == sum(accounted_bytes(each.value) for each in replacing)
 
 
 def test_a_batch_is_done_whole_or_not_at_all(rows: Rows) -> None:

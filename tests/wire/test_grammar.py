@@ -1,6 +1,8 @@
 """The grammar both head parsers and the trailer parser stand on."""
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from edge.wire.grammar import (
     BARE_CONTROL,
@@ -10,6 +12,7 @@ from edge.wire.grammar import (
     NOT_STRIPPABLE,
     TOKEN,
     connection_options,
+    read_lines,
     split_lines,
 )
 
@@ -120,3 +123,39 @@ def test_names_in_the_tables_are_lower_case_and_none_is_both_kept_and_stripped()
         assert {name.lower() for name in table} == table
     assert NOT_STRIPPABLE.isdisjoint(HOP_BY_HOP)
     assert HOP_BY_HOP <= FORBIDDEN_TRAILERS
+
+
+PIECES = st.sampled_from(
+    (
+        b"A",
+        b"b-c",
+        b":",
+        b": ",
+        b" ",
+        b"\t",
+        b"value",
+        b"\xe9",
+        b"\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"@",
+        b'"',
+    )
+)
+
+
+@settings(max_examples=2000)
+@given(st.lists(PIECES, max_size=14).map(b"".join), st.sampled_from((b"", b"\r\n", b"\r\n\r\n")))
+@example(b"A:b \r\nA: c", b"\r\n\r\n")
+@example(b"A:  b\r\n@: c", b"\r\n\r\n")
+@example(b"A: b\nB: c", b"\r\n\r\n")
+@example(b"A: b\r\n\r\nB: c", b"\r\n\r\n")
+@example(b"", b"\r\n")
+def test_lines_read_in_one_pass_are_those_of_two(section: bytes, end: bytes):
+    """Whatever the bytes: malformed is malformed, and what is not has the same lines."""
+    first = b"HTTP/1.1 200 OK\r\n"
+    whole = section + end
+    strict = None if FIELD_SECTION.fullmatch(whole) is None else split_lines(whole)
+    assert read_lines(first + whole, len(first)) == strict
