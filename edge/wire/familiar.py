@@ -99,9 +99,10 @@ class Familiar(Generic[T]):
     def learn(self, section: bytes, make: Callable[[frozenset[bytes]], T | None]) -> None:
         """The parser took `section`. make: of its kind; it is told the names of loose lines in it, and may decline (None).
 
-        Called when all lines were there before: what has a line of its own each time is not worth the work.
+        Called when all lines were there before: what has a line of its own each time is not worth the work. Nor is what is
+        known already: the long way answers its like as well, a response that only the disk has, say.
         """
-        if len(section) > MAX_SECTION_BYTES:
+        if len(section) > MAX_SECTION_BYTES or self.exact.get(section) is not None:
             return
         kind: list[bytes] = []
         loose: set[bytes] = set()

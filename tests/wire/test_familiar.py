@@ -212,3 +212,18 @@ def test_what_is_known_the_parser_takes_and_reads_the_same(learned: list[bytes],
         fields = request.head.fields
         assert (found.referer, found.if_none_match) == (fields.get(b"referer"), fields.get(b"if-none-match"))
         assert all(fields.count(name) <= 1 for name in LOOSE)
+
+
+def test_what_is_known_is_not_learned_again():
+    book, request = knows(BROWSER), read(BROWSER)
+    made: list[frozenset[bytes]] = []
+
+    def make(loose: frozenset[bytes]) -> ParsedRequest | None:
+        made.append(loose)
+        return request
+
+    book.learn(BROWSER, make)
+    assert len(made) == 1, "nobody has asked for it yet"
+    assert book.find(BROWSER) is not None
+    book.learn(BROWSER, make)
+    assert len(made) == 1
