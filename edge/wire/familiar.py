@@ -138,8 +138,9 @@ def _without_cookie(section: bytes) -> bytes | None:
     if start < 0:
         return None
     end = section.find(b"\r\n", start)
-    rest = section[:start] + section[end + 2 :]
+    behind = section[end + 2 :]
     is_line = start == 0 or section[start - 2 : start] == b"\r\n"
-    if not is_line or _VALUE.fullmatch(section, start + 8, end) is None:
+    # With nothing behind it, the line is not in the section: it came behind its end, or the end is not there.
+    if not is_line or not behind or _VALUE.fullmatch(section, start + 8, end) is None:
         return None
-    return rest
+    return section[:start] + behind
