@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.errors import ClientFault
 from edge.semantics.message import Fields
-from edge.wire.familiar import LOOSE, MAX_SECTION_BYTES, Familiar, Known
+from edge.wire.familiar import EXACT_BYTES, LOOSE, MAX_SECTION_BYTES, Familiar, Known
 from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.request import ParsedRequest, parse_request_head
 
@@ -138,6 +138,13 @@ def test_a_section_beyond_the_bound_is_not_remembered():
     assert knows(most).find(most) is not None
     more = most.replace(b"X: ", b"X: y")
     assert knows(more).find(more) is None
+
+
+def test_sections_that_a_client_makes_long_take_no_more_than_their_bytes():
+    book = knows(b"Host: a\r\nCookie: a=1\r\n\r\n")
+    for number in range(2_000):
+        assert book.find(b"Host: a\r\nCookie: %04000d\r\n\r\n" % number) is not None
+    assert len(book) <= 2 * (EXACT_BYTES // 4_000 + 1)
 
 
 def test_what_is_forgotten_has_to_be_learned_again():
