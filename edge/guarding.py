@@ -28,8 +28,9 @@ from edge.semantics.tls_rules import (
     redirect_status,
 )
 from edge.values import replace
+from edge.wire.framing import NO_BODY
 
-PURGE = b"PURGE"
+GET, HEAD, PURGE = b"GET", b"HEAD", b"PURGE"
 _CLIENT_CERT_NAME = b"Client-Cert"
 
 
@@ -50,7 +51,7 @@ class Guarding:
             return self._redirect(head, rules, location)
         shown = exchange.tls
         had = None if shown is None else shown.policy
-        if not is_good_for(had, tls.client) and not is_challenge(head.authority, head.target):
+        if not is_good_for(had, tls.client) and not _fetches_challenge(exchange, head):
             raise ClientFault(
                 "this host wants a TLS connection of its own, for what it asks of clients",
                 status=421,
@@ -76,6 +77,13 @@ class Guarding:
             )
         )
         return Reply(status, phrase, fields, body, len(body), Verdict(rules.name, "-", Because.TO_HTTPS))
+
+
+def _fetches_challenge(exchange: Exchange, head: RequestHead) -> bool:
+    """What the authorities of ACME do (RFC 8555 s8.3): a GET. Nobody uploads or opens a tunnel there without a certificate."""
+    request = exchange.request
+    is_plain = head.method in (GET, HEAD) and request.framing is NO_BODY and request.upgrade is None
+    return is_plain and is_challenge(head.authority, head.target)
 
 
 def says_hsts(sites: Iterable[SiteRules]) -> bool:

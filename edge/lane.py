@@ -44,6 +44,8 @@ from edge.wire.request import REQUEST_LINE, ParsedRequest
 
 LINES = 16 * 1024
 """Half of the request lines that are remembered."""
+LINE_BYTES = 2 << 20
+"""And half of their bytes, of which clients choose how many there are; a key has about as many again."""
 PLACES = 128
 """Half of the hosts that are remembered."""
 MATCHES = 64
@@ -151,7 +153,9 @@ class Lane:
         self._trusted: tuple[Network, ...] = ()
         # One for each scheme, and for what proxies say whom we believe.
         self._books: tuple[Familiar[Kind], ...] = tuple(Familiar() for _ in range(4))
-        self._lines: Recent[tuple[bytes, Place], RequestLine] = Recent(LINES)
+        self._lines: Recent[tuple[bytes, Place], RequestLine] = Recent(
+            LINES, LINE_BYTES, lambda asked: len(asked[0])
+        )
         self._places: Recent[Authority, Place] = Recent(PLACES)
         self.epoch = 0
 
@@ -171,6 +175,11 @@ class Lane:
         self._lines.clear()
         self._places.clear()
         self.epoch += 1
+
+    @property
+    def lines(self) -> int:
+        """How many request lines are remembered."""
+        return len(self._lines)
 
     def side(self, peer: str, scheme: bytes) -> int:
         """Which of its books a connection belongs to, as long as `epoch` is the same."""

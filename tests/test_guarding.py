@@ -118,6 +118,31 @@ def exchange_of(tls: ClientTls | None, host: bytes = b"a.test") -> Exchange:
 
 
 @pytest.mark.parametrize(
+    ("method", "more", "is_served"),
+    [
+        (b"GET", b"", True),
+        (b"HEAD", b"", True),
+        (b"POST", b"Content-Length: 1\r\n", False),
+        (b"DELETE", b"", False),
+        (b"GET", b"Content-Length: 1\r\n", False),
+        (b"GET", b"Connection: upgrade\r\nUpgrade: websocket\r\n", False),
+    ],
+)
+def test_who_shows_no_certificate_may_fetch_a_challenge_and_do_nothing_else_there(
+    method: bytes, more: bytes, is_served: bool
+):
+    head = method + b" /.well-known/acme-challenge/t HTTP/1.1\r\nHost: a.test\r\n" + more + b"\r\n"
+    exchange = Exchange(parse_request_head(head, DEFAULT_LIMITS), "192.0.2.1")
+    rules = SiteRules(tls=TlsRules(client=POLICY))
+    if is_served:
+        assert Guarding(b"edge").admitted(exchange, exchange.request.head, rules) is exchange.request.head
+        return
+    with pytest.raises(ClientFault) as refused:
+        Guarding(b"edge").admitted(exchange, exchange.request.head, rules)
+    assert refused.value.status == 421
+
+
+@pytest.mark.parametrize(
     ("had", "wanted", "is_served"),
     [
         (None, None, True),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.exchange import ClientTls
+from edge.lane import LINE_BYTES
 from edge.semantics.message import Line
 from edge.semantics.rules import CookieRule, KeyRules, SiteRules, StoreRules
 from edge.semantics.tls_rules import ClientAuth, ClientPolicy, HttpsRedirect, TlsRules
@@ -199,3 +200,13 @@ async def test_a_connection_whose_client_was_asked_for_a_certificate_has_no_lane
         side.connect()
         assert (await side.hears(asking())).startswith(b"HTTP/1.1 421")
         assert side.lane_answers == 2
+
+
+async def test_request_lines_that_a_client_makes_long_take_no_more_than_their_bytes(tmp_path: Path):
+    async with one_side(tmp_path, [SiteRules()]) as side:
+        side.bench.origin.says(fresh(b"body"))
+        assert await taken(side, asking()) > 0
+        lane = side.bench.node.lane
+        for number in range(1_500):
+            assert lane.find(asking(first=b"GET /%08000d" % number), 0, 0.0) is None
+        assert 0 < lane.lines <= 2 * (LINE_BYTES // 8_000 + 1)

@@ -47,3 +47,15 @@ def test_after_clear_there_is_nothing():
     recent.put(2, 2)
     recent.clear()
     assert (recent.get(1), recent.get(2), len(recent)) == (None, None, 0)
+
+
+def test_long_entries_leave_sooner_so_that_their_bytes_have_a_bound():
+    recent = Recent[bytes, int](1_000, 100, len)
+    for number in range(500):
+        recent.put(b"%040d" % number, number)
+        assert recent.get(b"%040d" % number) == number
+        assert 40 * len(recent) <= 2 * (100 + 40)
+    recent.clear()
+    for number in range(50):
+        recent.put(b"%d" % (number % 10), number)
+    assert len(recent) == 10, "what is put again weighs nothing more"

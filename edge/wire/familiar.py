@@ -34,6 +34,10 @@ MAX_SECTION_BYTES = 4 * 1024
 """A longer section is not remembered."""
 EXACT, LINES, KINDS = 2048, 4096, 1024
 """Half of what is kept at most: whole sections, lines, and kinds of sections (those with the same lines)."""
+EXACT_BYTES, LINES_BYTES, KINDS_BYTES = 2 << 20, 1 << 20, 4 << 20
+"""And half of their bytes, since clients choose how long they are; browsers' do not reach it."""
+_OBJECT_BYTES = 200
+"""What a line costs beside its bytes in what was made of its section."""
 
 
 class Known(NamedTuple, Generic[T]):
@@ -50,11 +54,15 @@ class Familiar(Generic[T]):
     __slots__ = ("_cut", "_kinds", "_lines", "exact")
 
     def __init__(self) -> None:
-        self.exact: Recent[bytes, Known[T]] = Recent(EXACT)
-        self._cut: Recent[bytes, Known[T]] = Recent(EXACT)
+        self.exact: Recent[bytes, Known[T]] = Recent(EXACT, EXACT_BYTES, len)
+        self._cut: Recent[bytes, Known[T]] = Recent(EXACT, EXACT_BYTES, len)
         """By the section without its one Cookie line."""
-        self._lines: Recent[bytes, bytes] = Recent(LINES)
-        self._kinds: Recent[tuple[bytes, ...], T] = Recent(KINDS)
+        self._lines: Recent[bytes, bytes] = Recent(LINES, LINES_BYTES, len)
+        self._kinds: Recent[tuple[bytes, ...], T] = Recent(KINDS, KINDS_BYTES, _weight)
+
+    def __len__(self) -> int:
+        """How many sections are kept as they came."""
+        return len(self.exact)
 
     def find(self, section: bytes) -> Known[T] | None:
         """section: from behind the request line, its empty line included. None: it has to be read."""
@@ -133,14 +141,19 @@ class Familiar(Generic[T]):
         self._kinds.clear()
 
 
+def _weight(kind: tuple[bytes, ...]) -> int:
+    return sum(map(len, kind)) + _OBJECT_BYTES * len(kind)
+
+
 def _without_cookie(section: bytes) -> bytes | None:
     """The section without its Cookie line, None when it has not just one of the plainest form, spelled as browsers do."""
     start = section.find(b"Cookie: ")
     if start < 0:
         return None
     end = section.find(b"\r\n", start)
-    rest = section[:start] + section[end + 2 :]
+    behind = section[end + 2 :]
     is_line = start == 0 or section[start - 2 : start] == b"\r\n"
-    if not is_line or _VALUE.fullmatch(section, start + 8, end) is None:
+    # With nothing behind it, the line is not in the section: it came behind its end, or the end is not there.
+    if not is_line or not behind or _VALUE.fullmatch(section, start + 8, end) is None:
         return None
-    return rest
+    return section[:start] + behind

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.errors import ClientFault
 from edge.semantics.message import Fields
-from edge.wire.familiar import LOOSE, MAX_SECTION_BYTES, Familiar, Known
+from edge.wire.familiar import EXACT_BYTES, LOOSE, MAX_SECTION_BYTES, Familiar, Known
 from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.request import ParsedRequest, parse_request_head
 
@@ -81,6 +81,12 @@ def test_anything_else_is_not_known(section: bytes):
     assert knows(BROWSER).find(section) is None
 
 
+def test_a_cookie_line_behind_the_end_of_a_head_is_none_of_it():
+    book = knows(b"Host: a\r\nCookie: a=1\r\n\r\n")
+    assert book.find(b"Host: a\r\nCookie: a=2\r\n\r\n") is not None
+    assert book.find(b"Host: a\r\n\r\nCookie: a=2\r\n") is None
+
+
 def test_a_condition_is_handed_out():
     book = knows(b'Host: a\r\nIf-None-Match: "1"\r\nIf-Modified-Since: x\r\n\r\n')
     found = book.find(b'Host: a\r\nIf-None-Match: W/"2", "3"\r\nIf-Modified-Since: y\r\n\r\n')
@@ -134,6 +140,13 @@ def test_a_section_beyond_the_bound_is_not_remembered():
     assert knows(more).find(more) is None
 
 
+def test_sections_that_a_client_makes_long_take_no_more_than_their_bytes():
+    book = knows(b"Host: a\r\nCookie: a=1\r\n\r\n")
+    for number in range(2_000):
+        assert book.find(b"Host: a\r\nCookie: %04000d\r\n\r\n" % number) is not None
+    assert len(book) <= 2 * (EXACT_BYTES // 4_000 + 1)
+
+
 def test_what_is_forgotten_has_to_be_learned_again():
     book = knows(BROWSER)
     assert book.find(BROWSER) is not None
@@ -180,6 +193,8 @@ LINES = st.sampled_from(
     )
 )
 SECTIONS = st.lists(LINES, max_size=6).map(lambda lines: b"".join(line + b"\r\n" for line in lines) + b"\r\n")
+ENDED_BEFORE = st.lists(LINES, max_size=6).map(lambda lines: b"".join(line + b"\r\n" for line in lines))
+"""Or not ended at all."""
 
 
 def told(request: ParsedRequest) -> tuple[object, ...]:
@@ -198,7 +213,7 @@ def told(request: ParsedRequest) -> tuple[object, ...]:
 
 
 @settings(max_examples=500)
-@given(learned=st.lists(SECTIONS, max_size=8), asked=st.lists(SECTIONS, max_size=12))
+@given(learned=st.lists(SECTIONS, max_size=8), asked=st.lists(SECTIONS | ENDED_BEFORE, max_size=12))
 def test_what_is_known_the_parser_takes_and_reads_the_same(learned: list[bytes], asked: list[bytes]):
     taken = [section for section in learned if read(section) is not None]
     book = knows(*taken)
