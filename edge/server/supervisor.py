@@ -17,6 +17,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from edge.measures import Measures
 from edge.semantics.redirect_rules import Redirect
 from edge.server import sockets
 from edge.server.admin import Admin, State, perigee_version
-from edge.server.command_line import CommandLine, Loaded, write_contents
+from edge.server.command_line import CommandLine, Loaded, Standing, write_contents
 from edge.server.crew import Crew, handled
 from edge.server.keeper import Keeper
 from edge.server.machine import cores, raise_file_limit
@@ -77,7 +78,7 @@ class Supervisor:
         self._reloader = Reloader(
             loaded.settings, self._load, self._apply, clock=self._clock, measures=self._measures
         )
-        self._contents = loaded.contents
+        self._standing = Standing.once(loaded.contents)
         self._run_dir: Path | None = None
         self._addresses: tuple[str, ...] = ()
         self._tier_sockets = 0
@@ -174,7 +175,7 @@ class Supervisor:
         """Bind everything, make the keepers. The admin's sockets; and in words, where it is."""
         settings = self.settings
         self._run_dir = run_dir
-        await asyncio.to_thread(write_contents, self._contents, contents_of(run_dir))
+        await asyncio.to_thread(write_contents, self._standing, contents_of(run_dir))
         count = settings.workers or cores()
         groups: list[list[socket.socket]] = [[] for _ in range(count)]
         for_admin: list[socket.socket] = []
@@ -289,7 +290,8 @@ class Supervisor:
             command_line = command_line.pinned(self.settings)
         loaded = command_line.load()
         assert self._run_dir is not None, "a reload before the start"
-        write_contents(loaded.contents, contents_of(self._run_dir))
+        self._standing = replace(self._standing, now=loaded.contents)
+        write_contents(self._standing, contents_of(self._run_dir))
         return loaded.settings
 
     def _apply(self, settings: NodeSettings, _change: Change) -> None:

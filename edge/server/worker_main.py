@@ -226,7 +226,7 @@ class _Life:
 
 def _settings(command_line: CommandLine, run_dir: Path) -> NodeSettings:
     """Those in force: the supervisor found them good. Blocks."""
-    return command_line.load(read_contents(contents_of(run_dir))).settings
+    return command_line.in_force(read_contents(contents_of(run_dir)))
 
 
 if __name__ == "__main__":

@@ -164,6 +164,7 @@ _STORES = (
         "memory.capacity",
         "The most the memory tier of one worker holds, with its bookkeeping.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "memory.max_object",
@@ -171,6 +172,7 @@ _STORES = (
         "memory.max_object",
         "Larger bodies are on disk only, so that one download does not push out thousands of pages.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.capacity",
@@ -178,6 +180,7 @@ _STORES = (
         "disk.capacity",
         'The most the disk tier holds. "off": nothing is kept on disk, and a restart starts empty.',
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.inline",
@@ -185,6 +188,7 @@ _STORES = (
         "disk.inline",
         "Bodies up to this stand in the database itself, which is faster for small ones.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.fsync",
@@ -193,6 +197,7 @@ _STORES = (
         "Whether a body is flushed before it counts as stored. False can lose what was stored shortly before a power cut; "
         "what is damaged is noticed and fetched again in either case.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.min_hits",
@@ -233,6 +238,7 @@ _RESOLVER = (
         "resolver.nameservers",
         "Who is asked for the addresses of origins. Empty: those of the system.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "resolver.min_ttl",
@@ -240,6 +246,7 @@ _RESOLVER = (
         "resolver.min_ttl",
         "Answers are kept for at least this, so that a TTL of 0 does not cost a query per fetch.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "resolver.max_ttl",
@@ -247,6 +254,7 @@ _RESOLVER = (
         "resolver.max_ttl",
         "Answers are kept for at most this, so that an origin that moved is found.",
         restart=True,
+        roll=True,
     ),
 )
 

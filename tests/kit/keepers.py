@@ -13,7 +13,7 @@ from pathlib import Path
 from edge.clock import SystemClock
 from edge.metrics import Counter
 from edge.server import sockets
-from edge.server.command_line import CommandLine, write_contents
+from edge.server.command_line import CommandLine, Standing, write_contents
 from edge.server.keeper import Keeper
 from edge.server.orders import Order, Start
 from edge.server.run_dir import claim, contents_of
@@ -51,7 +51,7 @@ async def kept(
 ) -> AsyncIterator[Kept]:
     async with claim(tmp_path) as run_dir:
         if contents:
-            write_contents({}, contents_of(run_dir))
+            write_contents(Standing.once({}), contents_of(run_dir))
         (group,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1)
         where = sockets.listening_at(group[0])
         restarts, ends = Counter(), list[int]()
