@@ -388,6 +388,12 @@ class Measures:
             unit="restarts",
             help="Worker processes that ended unasked and were replaced.",
         ).of()
+        self.rolls = registry.counter(
+            "perigee_rolls_total",
+            unit="rolls",
+            help="Replacements of all workers one by one; outcome: done, failed, refused (nothing was replaced), stopped.",
+            labels=("outcome",),
+        )
         self.workers = registry.gauge(
             "perigee_workers", unit="processes", help="Worker processes in this answer."
         ).of()

@@ -1,8 +1,9 @@
 """What supervisor and worker tell each other. PURE.
 
-Owns: the orders (down), the reports (up), and their form on the line between them: one JSON object a line. Rules: both
-ends are the same version of the same program, so what cannot be read is our own mistake; the end of the line says that
-the other process is gone, which no message has to.
+Owns: the orders (down), the reports (up), and their form on the line between them: one JSON object a line. Rules: what
+cannot be read is our own mistake; the end of the line says that the other process is gone, which no message has to. Both
+ends are one program, but after an upgrade a worker may be newer than its supervisor and its neighbours: `PROTOCOL` says
+what they have in common, and a worker with another one does not start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+
+PROTOCOL = 1
+"""Of orders and reports, of the files in the run folder, and of what workers ask each other. It moves with any of them."""
 
 MAX_LINE_BYTES = 1 << 20
 """A command line and a few numbers; a fault of settings with its problems."""
@@ -32,6 +36,9 @@ class Start:
     tier_sockets: int = 0
     """How many of `listen`, at its end, are for other nodes."""
     state: Mapping[str, object] | None = None
+    protocol: int = PROTOCOL
+    is_rehearsal: bool = False
+    """Make the settings, say `Ready` and end: whether a worker would start that was not tried on clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,16 @@ class Drain:
     """Accept no more clients, finish what is under way within `seconds`, say `Drained`, and wait for `End`.
 
     Until then it still serves the other workers: what they have under way may come through this one.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """As `Drain`, but the others go on: end the connections of clients one by one, then stop serving the other workers.
+
+    seconds: for what clients have under way, and as much again for what the other workers have.
     """
 
     seconds: float
@@ -99,11 +116,12 @@ class Applied:
     proven_at: float | None
 
 
-Order = Start | Reload | Reopen | Show | Drain | End
+Order = Start | Reload | Reopen | Show | Drain | Retire | End
 Report = Ready | Failed | Drained | Applied
 
 _KINDS: dict[str, type[Order | Report]] = {
-    kind.__name__: kind for kind in (Start, Reload, Reopen, Show, Drain, End, Ready, Failed, Drained, Applied)
+    kind.__name__: kind
+    for kind in (Start, Reload, Reopen, Show, Drain, Retire, End, Ready, Failed, Drained, Applied)
 }
 
 

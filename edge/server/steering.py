@@ -5,7 +5,7 @@ small classic BPF program in its place chooses at random among all members but o
 stays where he is. Rules:
 * The program names members by their place in the group, so that is followed here: the kernel counts in the order of
   `listen`, and puts the last one into the place of one that is closed.
-* A group that changes is steered no more: a program that counts wrongly would hit somebody else.
+* A group that changes is given another program at once: one that counts wrongly would spare somebody else.
 * Where it cannot be done (another system, one worker) nothing is lost: who comes waits in the backlog for the successor.
 Linux 4.6 has the programs, Linux 5.3 takes them off again; before that, one that chooses among all takes its place.
 """
@@ -17,6 +17,7 @@ import logging
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
 from edge.server import sockets
 
@@ -59,6 +60,10 @@ class Places:
         """It has a new one."""
         self.of.append(worker)
 
+    def can_spare(self, worker: int) -> bool:
+        """Whether it is there, and others are."""
+        return worker in self.of and len(self.of) > 1
+
 
 class Steering:
     """Of all groups of a node. count: of workers, each of which has one socket in each group, bound in their order."""
@@ -66,7 +71,7 @@ class Steering:
     def __init__(self, count: int, groups: int) -> None:
         self._places = [Places(count) for _ in range(groups)]
         self._members: dict[int, Sequence[socket.socket]] = {}
-        self._is_steered = False
+        self._spared: int | None = None
 
     def holds(self, worker: int, held: Sequence[socket.socket]) -> None:
         """Its sockets, one of each group: the sequence that its keeper has, which may grow empty."""
@@ -74,48 +79,59 @@ class Steering:
 
     def left(self, worker: int) -> None:
         """Its sockets were closed."""
-        self.back()
         for places in self._places:
             places.left(worker)
+        self._steer_anew()
 
     def joined(self, worker: int, group: int) -> None:
         """It listens again in this group."""
-        self.back()
         self._places[group].joined(worker)
+        self._steer_anew()
 
     def away(self, worker: int) -> bool:
-        """New connections go to the others from now on. False = they cannot be made to."""
-        if not sockets.SPREADS:
+        """New connections go to the others from now on, also when sockets come and go. False = they cannot be made to."""
+        if not sockets.SPREADS or not all(places.can_spare(worker) for places in self._places):
+            self.back()
             return False
+        self._spared = worker
+        self._steer_anew()
+        return self._spared is not None
+
+    def back(self) -> None:
+        """They go to all again."""
+        if self._spared is not None:
+            self._spared = None
+            for group in range(len(self._places)):
+                self._steer_no_more(group)
+
+    def _steer_anew(self) -> None:
+        worker = self._spared
+        if worker is None:
+            return
         for group, places in enumerate(self._places):
             member = self._member(group)
-            if member is None or worker not in places.of or len(places.of) < 2:
-                self.back()
-                return False
+            if member is None or not places.can_spare(worker):
+                self._steer_no_more(group)
+                continue
             try:
                 _attach(member, program(len(places.of), places.of.index(worker)))
             except OSError as error:
                 _log.warning("connections cannot be steered", extra={"error": error.strerror or str(error)})
                 self.back()
-                return False
-            self._is_steered = True
-        return True
+                return
 
-    def back(self) -> None:
-        """They go to all again."""
-        if not self._is_steered:
-            return
-        self._is_steered = False
-        for group, places in enumerate(self._places):
-            member = self._member(group)
-            if member is None:
-                continue  # the node ends
-            try:
-                member.setsockopt(socket.SOL_SOCKET, DETACH_REUSEPORT_BPF, 0)
-            except FileNotFoundError:
-                continue  # this one had none yet
-            except OSError:
-                _attach(member, program(len(places.of), None))
+    def _steer_no_more(self, group: int) -> None:
+        member = self._member(group)
+        if member is None:
+            return  # the node ends
+        try:
+            member.setsockopt(socket.SOL_SOCKET, DETACH_REUSEPORT_BPF, 0)
+        except FileNotFoundError:
+            return  # there is no program
+        except OSError:
+            _log.debug("the kernel keeps its program; it is given one that spares nobody")
+            with suppress(OSError):
+                _attach(member, program(len(self._places[group].of), None))
 
     def _member(self, group: int) -> socket.socket | None:
         """Any of them: what is set on one is set for the group. None = all are closed."""

@@ -4,6 +4,7 @@ Owns: `Supervisor`: the order of a start and of an end, what the signals mean, r
 * First signal (SIGTERM, SIGINT): no new connections, `node.drain` seconds for what is under way. Second: at once.
 * SIGHUP: settings and log files anew. SIGUSR1: log files only (logrotate). New settings reach a worker only after they
   were read here without a fault.
+* SIGUSR2: all workers are replaced, one after the other (edge.server.rolling).
 * With one worker it is the same: a crash of it is survived, and no signal or scrape waits for a busy loop.
 * When the supervisor dies, its workers notice by the end of their lines, and drain.
 docs/why/006-processes.md says why.
@@ -25,7 +26,7 @@ from edge.clock import SystemClock
 from edge.errors import EdgeError
 from edge.measures import Measures
 from edge.semantics.redirect_rules import Redirect
-from edge.server import sockets
+from edge.server import rolling, sockets
 from edge.server.admin import Admin, State, perigee_version
 from edge.server.command_line import CommandLine, Loaded, Standing, write_contents
 from edge.server.crew import Crew, handled
@@ -34,12 +35,15 @@ from edge.server.machine import cores, raise_file_limit
 from edge.server.orders import Applied, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
+from edge.server.rolling import Roller
+from edge.server.rolling_door import serve_rolls
 from edge.server.run_dir import admin_socket_of, claim, contents_of
+from edge.server.steering import Steering
 from edge.server.totals import Totals
 from edge.server.warmth import Warmth
 from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching
-from edge.server.worker_process import EDGE_WORKER
+from edge.server.worker_process import EDGE_WORKER, rehearsed
 from edge.settings.change import Change
 from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.reload import Reloader
@@ -85,6 +89,8 @@ class Supervisor:
         self._purging: Purging | None = None
         self._watching: Watching | None = None
         self._warmth = Warmth(lambda: self.settings, self._clock)
+        self._steering = Steering(0, 0)
+        self._roller: Roller | None = None
 
     @property
     def settings(self) -> NodeSettings:
@@ -121,13 +127,17 @@ class Supervisor:
             if for_admin:
                 await admin.start(for_admin)
             self._crew.start(tasks)
+            self._roller = Roller(self._rolling(run_dir, admin), tasks)
+            rolls = await serve_rolls(self._roller, run_dir)
             tasks.spawn(Watchdog(self._crew.keepers, admin.answering).run(), name="watchdog")
             tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:
                 await self._crew.live(tasks, partial(self._served, tasks, where))
                 return await self._end()
             finally:
+                self._roller.stop()
                 await self._crew.kill()
+                await rolls.cleanup()
         finally:
             await admin.aclose()
 
@@ -195,6 +205,7 @@ class Supervisor:
                 sockets.close(group)
             raise
         self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0][:clients])
+        self._steering = Steering(count, len(groups[0]))
         keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
         self._crew = Crew(keepers, self._stopped)
         places = ", ".join(f"http://{address}" for address in self._addresses)
@@ -203,14 +214,9 @@ class Supervisor:
         return for_admin, f"serving {places} with {workers}; admin {admin_at}; data in {settings.data_dir}"
 
     def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
-        def start() -> Start:
-            said = self._command_line.pinned(self.settings).as_json()
-            log = None if self._purging is None else self._purging.access.as_json()
-            return Start(index, count, str(run_dir), (), said, log, self._tier_sockets, self._shown())
-
         return Keeper(
             index,
-            start,
+            lambda: self._start_of(index, count, run_dir),
             held,
             clock=self._clock,
             restarts=self._measures.worker_restarts,
@@ -219,6 +225,51 @@ class Supervisor:
             on_applied=self._has_applied,
             program=self._program,
             greeting=lambda: None if (shown := self._shown()) is None else Show(shown),
+            group=self._steering,
+        )
+
+    def _start_of(self, index: int, count: int, run_dir: Path) -> Start:
+        said = self._command_line.pinned(self.settings).as_json()
+        log = None if self._purging is None else self._purging.access.as_json()
+        return Start(index, count, str(run_dir), (), said, log, self._tier_sockets, self._shown())
+
+    def _rolling(self, run_dir: Path, admin: Admin) -> rolling.Ground:
+        """What a roll needs of us. Settings that are newer than its beginning wait for the next one."""
+        before, newest = self._standing, self.settings
+
+        async def prepare() -> None:
+            nonlocal before, newest
+            self._reloader.request()
+            await self._reloader.look()
+            async with self._reloader.quiet:
+                if (complaint := self._reloader.complaint()) is not None:
+                    raise EdgeError(f"{complaint}; nothing was replaced")
+                before, newest = self._standing, self._reloader.newest
+                await asyncio.to_thread(self._keep, replace(self._standing, rolled=self._standing.now))
+
+        async def undo() -> None:
+            async with self._reloader.quiet:
+                await asyncio.to_thread(self._keep, replace(self._standing, rolled=before.rolled))
+
+        async def rehearse() -> str | None:
+            start = replace(self._start_of(0, len(self._crew.keepers), run_dir), tier_sockets=0)
+            return await rehearsed(start, self._clock.mono(), self._program)
+
+        return rolling.Ground(
+            keepers=self._crew.keepers,
+            steering=self._steering,
+            drain=lambda: self.settings.drain,
+            prepare=prepare,
+            rehearse=rehearse,
+            undo=undo,
+            commit=lambda: self._reloader.rolled(newest),
+            has_caught_up=lambda index: (
+                self._purging is None or self._purging.acknowledged.has_caught_up(index)
+            ),
+            farewell=admin.farewell,
+            changed=self._serving_changed,
+            clock=self._clock,
+            measures=self._measures,
         )
 
     def _shown(self) -> Mapping[str, object] | None:
@@ -236,6 +287,8 @@ class Supervisor:
     def _has_applied(self, index: int, applied: Applied) -> None:
         if self._purging is not None:
             self._purging.worker_applied(index, applied)
+        if self._roller is not None:
+            self._roller.moved()
 
     def _served(self, tasks: TaskOwner, where: str) -> None:
         self._announce(where)
@@ -264,9 +317,16 @@ class Supervisor:
             signal.SIGINT: self._stop,
             signal.SIGHUP: self._hang_up,
             signal.SIGUSR1: lambda: self._crew.tell(Reopen()),
+            signal.SIGUSR2: self._roll,
         }
 
+    def _roll(self) -> None:
+        if self._roller is not None:  # else it has not even begun
+            self._roller.request()
+
     def _stop(self) -> None:
+        if self._roller is not None:
+            self._roller.stop()
         if self._stopped.is_set():
             self._at_once.set()
         self._stopped.set()
@@ -289,10 +349,14 @@ class Supervisor:
         if self.settings.network is not None:
             command_line = command_line.pinned(self.settings)
         loaded = command_line.load()
-        assert self._run_dir is not None, "a reload before the start"
-        self._standing = replace(self._standing, now=loaded.contents)
-        write_contents(self._standing, contents_of(self._run_dir))
+        self._keep(replace(self._standing, now=loaded.contents))
         return loaded.settings
+
+    def _keep(self, standing: Standing) -> None:
+        """In a thread, one at a time: whoever comes here holds `Reloader.quiet`."""
+        assert self._run_dir is not None, "a reload before the start"
+        write_contents(standing, contents_of(self._run_dir))
+        self._standing = standing
 
     def _apply(self, settings: NodeSettings, _change: Change) -> None:
         """The files were read and are good: now the workers."""
@@ -312,11 +376,17 @@ class Supervisor:
             purges=None if self._purging is None else self._purging.described(),
             warmth=self._warmth.described(),
             is_too_cold=self._warmth.is_waited_for,
+            roll=None if self._roller is None else self._roller.described(),
+            replaced=self._replaced(),
         )
+
+    def _replaced(self) -> int | None:
+        return None if self._roller is None else self._roller.replaced
 
     def _serving(self) -> Serving:
         seen = self._crew.seen()
         indices = tuple(each.index for each in seen if each.served)
-        ready = bool(seen) and len(indices) == len(seen) and not self._stopped.is_set()
-        ready = ready and not self._warmth.is_waited_for
-        return Serving(indices, ready, self._addresses)
+        replaced = self._replaced()
+        ready = bool(indices) and all(each.served or each.index == replaced for each in seen)
+        ready = ready and not self._stopped.is_set() and not self._warmth.is_waited_for
+        return Serving(indices, ready, self._addresses, replaced)

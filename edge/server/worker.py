@@ -37,6 +37,7 @@ from edge.server.nodes import NodeAnswers
 from edge.server.outward import Ground, MakeOutward, Straight
 from edge.server.peers import PeerAnswers, Peers
 from edge.server.purge_method import PurgeMethod
+from edge.server.retiring import retire
 from edge.server.run_dir import purge_socket_of
 from edge.server.worker_leading import WorkerLeading
 from edge.server.worker_log import LogAccess, WorkerLog
@@ -362,6 +363,11 @@ class Worker:
         """Stop accepting, finish what is under way. Returns how many connections were cut."""
         public = self._listeners[:-1]
         return sum(await asyncio.gather(*(listener.drain(seconds) for listener in public)))
+
+    async def retire(self, seconds: float) -> int:
+        """As `drain`, while the other workers go on (edge.server.retiring)."""
+        *public, peers = self._listeners
+        return await retire(public, peers, self._tier_socket_of(self.index), seconds)
 
     async def aclose(self) -> None:
         """Stop all parts; what waits to be written is written."""

@@ -24,7 +24,19 @@ from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.hot_set import worker_route
 from edge.server.machine import new_loop
-from edge.server.orders import Drain, Drained, End, Failed, Ready, Reload, Reopen, Show, Start
+from edge.server.orders import (
+    PROTOCOL,
+    Drain,
+    Drained,
+    End,
+    Failed,
+    Ready,
+    Reload,
+    Reopen,
+    Retire,
+    Show,
+    Start,
+)
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
@@ -39,6 +51,10 @@ from edge.store.survey import Survey
 from edge.tasks import TaskOwner
 
 _log = logging.getLogger("perigee.worker")
+
+_OTHER_VERSION = (
+    "cannot start: the perigee that is installed now does not understand the one that runs; restart the node"
+)
 
 YOUNG_OBJECTS = 10_000
 """More of these than were freed start a look at what is new: some 2 ms, once in a few hundred misses."""
@@ -71,9 +87,16 @@ async def _serve(sock: socket.socket, outward: MakeOutward) -> int:
     start = await line.receive()
     if not isinstance(start, Start):
         return 1  # the supervisor is gone already
+    if start.protocol != PROTOCOL:
+        line.send(Failed(f"worker {start.index} {_OTHER_VERSION}"))
+        await line.aclose()
+        return 1
     try:
         command_line = CommandLine.from_json(start.command_line)
         settings = _settings(command_line, Path(start.run_dir))
+        if start.is_rehearsal:
+            line.send(Ready())
+            return 0
         log = set_up(level=settings.log.level.value, form=settings.log.form)
         try:
             async with TaskOwner(f"worker-{start.index}") as tasks:
@@ -126,13 +149,14 @@ class _Life:
         self._log = log
         self._stop = asyncio.Event()
         self._seconds = 0.0
+        self._retires = False
         self._end = asyncio.Event()
 
     async def live(self) -> int:
         """From the start to the end of the drain."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, lambda: self._drain(self._settings.drain))
-        for number in (signal.SIGHUP, signal.SIGUSR1):  # these are for the supervisor, which passes them on
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):  # these are for the supervisor
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = self._worker
@@ -180,6 +204,9 @@ class _Life:
                     self._worker.access_log.reopen()
                 case Drain(seconds):
                     self._drain(seconds)
+                case Retire(seconds):
+                    self._retires = not self._stop.is_set()
+                    self._drain(seconds)
                 case End():
                     self._drain(0.0)
                     self._end.set()
@@ -195,8 +222,9 @@ class _Life:
             self._stop.set()
 
     async def _drained(self) -> None:
-        """Until every worker has drained, and may end: another may need this one for what it has under way."""
-        drain = self._tasks.spawn(self._worker.drain(self._seconds), name="drain")
+        """Until it may end. Where all do, another may need this one for what it has under way until it has drained, too."""
+        way = self._worker.retire if self._retires else self._worker.drain
+        drain = self._tasks.spawn(way(self._seconds), name="drain")
         end = self._tasks.spawn(self._end.wait(), name="end")
         await asyncio.wait((drain, end), return_when=asyncio.FIRST_COMPLETED)
         if not drain.done():

@@ -94,6 +94,8 @@ class Reloader:
         self._clock = clock
         self._measures = measures
         self._asked = asyncio.Event()
+        self.quiet = asyncio.Lock()
+        """Held while files are read: who holds it sees settings that stand still."""
         self._seen = stamps(watched(settings))
         self._fresh: Stamps | None = None
         """Stamps that differ from those seen, found at the last look."""
@@ -130,6 +132,10 @@ class Reloader:
 
     async def look(self) -> None:
         """One look at the files; reads them when they were asked for, or changed and came to rest."""
+        async with self.quiet:
+            await self._look()
+
+    async def _look(self) -> None:
         asked = self._asked.is_set()
         self._asked.clear()
         now = await asyncio.to_thread(lambda: stamps(watched(self.settings)))

@@ -160,15 +160,24 @@ async def test_who_waits_to_be_accepted_stays_where_he_is(group: Group):
             client.close()
 
 
-async def test_the_right_one_is_spared_after_others_left_and_came_back(group: Group):
+async def test_the_right_one_is_spared_whoever_leaves_and_comes_back(group: Group):
     group.leave(0)
     assert group.steering.away(2)
     assert (group.idle(0), group.idle(1)) == ([0, 2], [0, 2])
     group.join(0)
-    assert group.idle() == [], "a group that changed is steered no more"
+    assert (group.idle(0), group.idle(1)) == ([2], [2])
+    group.leave(2)
+    assert (group.idle(0), group.idle(1)) == ([2], [2])
+    group.leave(0)
+    assert (group.idle(0), group.idle(1)) == ([0, 2], [0, 2])
+    group.join(2)
+    group.join(0)
+    assert (group.idle(0), group.idle(1)) == ([2], [2]), "also when it comes back itself"
     for worker in range(3):
         assert group.steering.away(worker)
         assert (group.idle(0), group.idle(1)) == ([worker], [worker])
+    group.steering.back()
+    assert (group.idle(0), group.idle(1)) == ([], [])
 
 
 async def test_one_that_is_alone_or_gone_cannot_be_spared(group: Group):
