@@ -31,8 +31,7 @@ class Measures:
         self.requests = registry.counter(
             "perigee_requests_total",
             unit="requests",
-            help="Requests answered; cache: hit, stale, or the RFC 9211 fwd token; because: the decision's reason; "
-            "status: its class, 2xx to 5xx.",
+            help="Requests answered; cache: hit, stale, or RFC 9211's fwd token; because: reason; status: 2xx to 5xx.",
             labels=("site", "cache", "because", "status"),
         )
         self.response_bytes = registry.counter(
@@ -58,8 +57,7 @@ class Measures:
         self.lane_answers = registry.counter(
             "perigee_lane_answers_total",
             unit="requests",
-            help="Hits that were answered without reading the request anew, since what makes it up was seen before; they "
-            "are counted in perigee_requests_total, too.",
+            help="Hits answered by the lane (all of its parts were seen before); perigee_requests_total has them, too.",
         ).of()
         self.aborted = registry.counter(
             "perigee_requests_aborted_total",
@@ -269,8 +267,7 @@ class Measures:
         self.purge_applied_seq = registry.gauge(
             "perigee_purge_applied_seq",
             unit="messages",
-            help="Sequence number, in its history, of the last message of the purge log that was read; of several workers "
-            "the least.",
+            help="Sequence number, in its history, of the last message of the purge log read; of several workers the least.",
             merge=Merge.MIN,
         ).of()
         self.purge_lag_messages = registry.gauge(
@@ -316,8 +313,7 @@ class Measures:
         self.purge_begins = registry.counter(
             "perigee_purge_begins_total",
             unit="begins",
-            help="How often everything older became unknown; because: new (nothing was known), recreated, rewound, expired "
-            "(the log no longer reaches back), hole.",
+            help="How often everything older became unknown; because: new, recreated, rewound, expired (forgotten), hole.",
             labels=("because",),
         )
         self.purge_appends = registry.counter(
@@ -393,6 +389,12 @@ class Measures:
             unit="restarts",
             help="Worker processes that ended unasked and were replaced.",
         ).of()
+        self.rolls = registry.counter(
+            "perigee_rolls_total",
+            unit="rolls",
+            help="Replacements of all workers one by one; outcome: done, failed, refused (nothing was replaced), stopped.",
+            labels=("outcome",),
+        )
         self.workers = registry.gauge(
             "perigee_workers", unit="processes", help="Worker processes in this answer."
         ).of()

@@ -18,6 +18,7 @@ from edge.errors import ConfigFault, EdgeError
 from tools.geo_app import geo
 from tools.pops_app import drain, pops, undrain
 from tools.replay_app import replay, replay_origin
+from tools.roll_app import roll
 from tools.warm_app import warm
 
 FAILED = 1
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="Perigee: a CDN that you run.",
 )
 app.add_typer(geo, name="geo")
-for command in (drain, undrain, pops, replay, replay_origin, warm):
+for command in (drain, undrain, pops, replay, replay_origin, roll, warm):
     app.command()(command)
 
 Origin = Annotated[str | None, typer.Option(help="Origin to put the edge in front of, as http://host:port.")]

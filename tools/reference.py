@@ -124,9 +124,11 @@ def settings() -> str:
         "not written has its default; a default gives way to a cap that is written below it, two written values that\n"
         'contradict each other are an error. `{ env = "NAME" }` takes a value from the environment, where that is allowed.\n\n'
         "Files are looked at once a second, and read anew at once on SIGHUP. Sites change without a restart and without\n"
-        "dropping a connection, and so do settings that are `live`; the log names those that need a restart and were\n"
-        "changed. Files with an error change nothing: the old settings stay in force, and the log, `/readyz` and\n"
-        "`perigee_reloads_total` say so."
+        "dropping a connection, and so do settings that are `live`. Those with `roll` are in force once the workers were\n"
+        "replaced one after the other, which costs no connection either: `perigee roll`, or SIGUSR2\n"
+        "([rolling](../operations/rolling.md)). Those with `restart` need a restart of the whole node. The log names what was\n"
+        "changed of either kind. Files with an error change nothing: the old settings stay in force, and the log, `/readyz`\n"
+        "and `perigee_reloads_total` say so."
     )
     body = f"{_settings_of('Node file', NODE)}\n{_settings_of('Site file', SITE)}"
     return _page("Settings", "edge/settings/node_schema.py and edge/settings/site_schema.py", about, body)
@@ -206,7 +208,7 @@ def _setting_row(schema: Schema[Any], setting: Setting) -> tuple[str, ...]:
         default = "none"
     else:
         default = f"`{setting.kind.write(schema.default(setting.path))}`"
-    changes = "restart" if setting.restart else "live"
+    changes = "roll" if setting.roll else "restart" if setting.restart else "live"
     return f"`{setting.steps[-1]}`", default, setting.kind.allowed(), changes, setting.why
 
 

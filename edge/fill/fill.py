@@ -45,8 +45,10 @@ from edge.semantics.stored import StoredResponse
 from edge.values import replace
 from edge.wire.framing import Length, UntilClose
 
-NOTHING_SENT = frozenset(("connection_refused", "connection_timeout", "destination_unavailable"))
-"""Faults after which the next route may have the request."""
+NOTHING_SENT = frozenset(
+    ("connection_refused", "connection_timeout", "destination_ip_unroutable", "destination_unavailable")
+)
+"""Faults after which the next route may have the request. A worker whose socket is not there is one."""
 TIER_GONE = frozenset(("connection_terminated", "http_response_timeout", "connection_read_timeout"))
 """One of ours that hangs or ends is as good as gone."""
 _OF_ONE_CLIENT = frozenset((Because.AUTHORIZATION, Because.REQUEST_NO_STORE, Because.UNASKED_NOT_MODIFIED))

@@ -45,10 +45,18 @@ class Acknowledged:
         self._workers.pop(index, None)
         return self._settle()
 
-    @property
-    def all_caught_up(self) -> bool:
-        """Whether every process has read all that there was."""
-        return self._own.caught_up and all(said.caught_up for said in self._workers.values())
+    def all_caught_up(self, but: int | None = None) -> bool:
+        """Whether every process has read all that there was. but: a worker that is being replaced, so that no client is
+        sent to it; None = none is.
+        """
+        return self._own.caught_up and all(
+            said.caught_up for index, said in self._workers.items() if index != but
+        )
+
+    def has_caught_up(self, index: int) -> bool:
+        """Whether that worker lives and has read all that there was."""
+        said = self._workers.get(index)
+        return said is not None and said.caught_up
 
     @property
     def proven_at(self) -> float | None:

@@ -30,7 +30,12 @@ ASK_SECONDS = 2.0
 MAX_BODY_BYTES = 4096
 """Nothing here takes a body."""
 
-SUPERVISORS_OWN = ("perigee_workers", "perigee_worker_restarts_total", "perigee_reloads_total")
+SUPERVISORS_OWN = (
+    "perigee_workers",
+    "perigee_worker_restarts_total",
+    "perigee_reloads_total",
+    "perigee_rolls_total",
+)
 """What a worker knows nothing of."""
 
 OF_ALL = (
@@ -66,6 +71,10 @@ class State:
     """It is not to be asked before it is warm."""
     certificates: Mapping[str, object] | None = None
     """As `Certifying.described` says it; None = this node speaks no TLS to clients."""
+    roll: Mapping[str, object] | None = None
+    """As `Roller.described` says it; None = there was none."""
+    replaced: int | None = None
+    """The worker that is being replaced while others serve: no connection is sent to it."""
 
 
 def perigee_version() -> str:
@@ -143,12 +152,16 @@ class Admin:
 
     async def ready(self, _request: web.Request) -> web.Response:
         """200 when every worker serves, has read all of the purge log that there was, and is warm where that is waited for;
-        else 503. Details in either case.
+        else 503. One that is being replaced while others serve is not waited for. Details in either case.
         """
         state = self._state()
         answers = await self._ask("/readyz", [seen.index for seen in state.workers if seen.served])
-        told = [_readiness(seen, answers.get(seen.index)) for seen in state.workers]
-        ready = bool(told) and not state.draining and all(each["ready"] for each in told)
+        told = [
+            {**_readiness(seen, answers.get(seen.index)), "replaced": seen.index == state.replaced}
+            for seen in state.workers
+        ]
+        waited_for = [each["ready"] for each in told if not each["replaced"]]
+        ready = bool(waited_for) and not state.draining and all(waited_for)
         ready = ready and (state.purges is None or bool(state.purges["caught_up"]))
         ready = ready and not state.is_too_cold
         settings = {"loaded": state.loaded, "complaint": state.complaint}
@@ -159,25 +172,36 @@ class Admin:
             "purge_log": state.purges,
             "warmth": state.warmth,
             "certificates": state.certificates,
+            "roll": state.roll,
             "workers": told,
         }
         return _json(body, 200 if ready else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """All workers as one, in Prometheus's text format."""
+        lives = self._totals.lives()
         served = [seen.index for seen in self._state().workers if seen.served]
-        answers = cast("dict[int, Snapshot]", await self._ask("/snapshot", served))
-        for snapshot in answers.values():
-            for name in SUPERVISORS_OWN:
-                snapshot.pop(name, None)
+        answers = await self._numbers(served)
         own = {
             name: family
             for name, family in self._own().items()
             if name in SUPERVISORS_OWN or name.startswith(OF_ALL)
         }
         own["perigee_workers"]["cells"][0]["value"] = len(answers)
-        page = exposition(self._totals.together(answers, own))
+        page = exposition(self._totals.together(answers, own, lives))
         return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE})
+
+    async def farewell(self, index: int) -> None:
+        """Hear what a worker has counted that serves nobody any more, and is about to end."""
+        for said in (await self._numbers([index])).values():
+            self._totals.last_words(index, said)
+
+    async def _numbers(self, indices: Sequence[int]) -> dict[int, Snapshot]:
+        answers = cast("dict[int, Snapshot]", await self._ask("/snapshot", indices))
+        for snapshot in answers.values():
+            for name in SUPERVISORS_OWN:
+                snapshot.pop(name, None)
+        return answers
 
     async def explain(self, request: web.Request) -> web.Response:
         """What each worker holds for a request, and what it would do (edge.server.explaining)."""

@@ -1,8 +1,9 @@
 """What `perigee run` was told, and how it becomes settings: the same in the supervisor and in every worker.
 
-Owns: `CommandLine`, and `write_contents` / `read_contents`. Rules: what crosses from the supervisor to a worker is the
-command line and what stood in the files, and both make settings of it by the same code: nothing is pickled, and a
-worker that is started at a moment when the files are bad, or half written, has the settings that are in force.
+Owns: `CommandLine`, `Standing`, and `write_contents` / `read_contents`. Rules: what crosses from the supervisor to a worker is
+the command line and what stood in the files, and both make settings of it by the same code: nothing is pickled, and a
+worker that is started at a moment when the files are bad, or half written, has the settings that are in force, whenever
+it is started: of what counts only after a restart, the values that the others were started with.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from edge.log import Form
 from edge.server.run_dir import write_kept
+from edge.settings.change import rolled, without_restart
 from edge.settings.load import Contents, from_origin, load_node
 from edge.settings.node import LogLevel, NodeSettings, Overrides
 
@@ -24,6 +26,20 @@ class Loaded:
 
     settings: NodeSettings
     contents: Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stood in the files: when they were last found good, when the last roll of workers began, when the node started."""
+
+    now: Contents
+    rolled: Contents
+    started: Contents
+
+    @classmethod
+    def once(cls, contents: Contents) -> Standing:
+        """Of a node that is just being started."""
+        return cls(contents, contents, contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,18 @@ class CommandLine:
         """The same, holding on to the name in force alone: for what is compared with settings that are."""
         return replace(self, overrides=replace(self.overrides, name=name))
 
+    def in_force(self, kept: Standing) -> NodeSettings:
+        """The settings of a worker that starts now. Blocks. What is kept was found good, so it raises nothing."""
+        now = self.load(kept.now).settings
+        base = now if self._says_the_same(kept.rolled, kept.now) else self.load(kept.rolled).settings
+        if not self._says_the_same(kept.started, kept.rolled):
+            base = rolled(self.load(kept.started).settings, base)
+        return now if base is now else without_restart(base, now)
+
+    def _says_the_same(self, one: Contents, other: Contents) -> bool:
+        """Whether the node file does: what counts only after a restart stands there."""
+        return self.config is None or one[self.config] == other[self.config]
+
     def pinned(self, settings: NodeSettings) -> CommandLine:
         """The same, holding on to the name and the folder in force, which a file can change only for the next start."""
         overrides = replace(self.overrides, name=settings.name, data_dir=str(settings.data_dir.absolute()))
@@ -80,12 +108,21 @@ class CommandLine:
         )
 
 
-def write_contents(contents: Contents, file: Path) -> None:
+def write_contents(kept: Standing, file: Path) -> None:
     """For `read_contents` of another process of this user. Blocks. OSError."""
-    write_kept({str(name): content.decode("latin-1") for name, content in contents.items()}, file)
+    parts = {"now": kept.now, "rolled": kept.rolled, "started": kept.started}
+    said = {
+        part: {str(name): content.decode("latin-1") for name, content in contents.items()}
+        for part, contents in parts.items()
+        if part == "now" or contents is not kept.now
+    }
+    write_kept(said, file)
 
 
-def read_contents(file: Path) -> Contents:
+def read_contents(file: Path) -> Standing:
     """What `write_contents` wrote last. Blocks. OSError."""
-    said = json.loads(file.read_text())
-    return {Path(name): content.encode("latin-1") for name, content in said.items()}
+    said = {
+        part: {Path(name): content.encode("latin-1") for name, content in contents.items()}
+        for part, contents in json.loads(file.read_text()).items()
+    }
+    return Standing(said["now"], said.get("rolled", said["now"]), said.get("started", said["now"]))

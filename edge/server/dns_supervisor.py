@@ -174,6 +174,7 @@ class DnsSupervisor:
             signal.SIGINT: self._stopped.set,
             signal.SIGHUP: self._hang_up,
             signal.SIGUSR1: lambda: self._crew.tell(Reopen()),
+            signal.SIGUSR2: lambda: _log.warning("a DNS server does not roll; restart it"),
         }
 
     async def _reload_for_ever(self) -> None:

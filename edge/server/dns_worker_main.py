@@ -84,7 +84,7 @@ class _Life:
         """From the start to the end of the drain."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        for number in (signal.SIGHUP, signal.SIGUSR1):  # these are for the supervisor, which passes them on
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):  # these are for the supervisor
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = self._worker

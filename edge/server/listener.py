@@ -13,6 +13,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from edge.clock import Clock
@@ -23,6 +24,7 @@ from edge.measures import Measures
 from edge.semantics.forwarding import Network, is_trusted
 from edge.server.connection import Connection
 from edge.server.proxied import client_behind
+from edge.server.sockets import BACKLOG
 from edge.tasks import TaskOwner
 from edge.wire.limits import Limits
 from edge.wire.request import ParsedRequest
@@ -130,10 +132,24 @@ class Listener:
 
         Who is in its backlog has connected already, as far as he knows: he is taken first, not reset.
         """
-        self._accept()
+        for _ in range(BACKLOG // ACCEPT_AT_ONCE + 1):
+            if not self._accept():
+                break
         self._stopped = True
         self._pause_accepting()
         self._sock.close()
+
+    async def turn_away(self, seconds: float) -> None:
+        """Answers end their connections from now on. Returns when none is open, or after `seconds`.
+
+        Nothing is closed under a client that is just about to ask again; who comes is still served.
+        """
+        self.draining = True
+        if self._taken:
+            self._all_closed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._all_closed.wait()
 
     async def drain(self, seconds: float) -> int:
         """Stop: finish what is under way within `seconds`, then cut the rest. Returns how many were cut."""
@@ -175,16 +191,17 @@ class Listener:
             self._accepting = False
             asyncio.get_running_loop().remove_reader(self._sock.fileno())
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take some of those who wait. Whether more of them may be there."""
         for _ in range(ACCEPT_AT_ONCE):
             if self._taken >= self._max:
                 self.bound("connections")
                 self._pause_accepting()
-                return
+                return False
             try:
                 sock, address = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+                return False
             except OSError as error:
                 if error.errno in _OF_THE_NETWORK:
                     continue
@@ -193,8 +210,9 @@ class Listener:
                 self.bound("open_files")
                 self._pause_accepting()
                 asyncio.get_running_loop().call_later(ACCEPT_RETRY_SECONDS, self._accept_more)
-                return
+                return False
             self._take(sock, address[0] if isinstance(address, tuple) else "unix")
+        return True
 
     def _take(self, sock: socket.socket, peer: str) -> None:
         is_proxy = not self._tier and self.proxies and is_trusted(peer, self.proxies)

@@ -1,8 +1,9 @@
 """What supervisor and worker tell each other. PURE.
 
-Owns: the orders (down), the reports (up), and their form on the line between them: one JSON object a line. Rules: both
-ends are the same version of the same program, so what cannot be read is our own mistake; the end of the line says that
-the other process is gone, which no message has to.
+Owns: the orders (down), the reports (up), and their form on the line between them: one JSON object a line. Rules: what
+cannot be read is our own mistake; the end of the line says that the other process is gone, which no message has to. Both
+ends are one program, but after an upgrade a worker may be newer than its supervisor and its neighbours: `PROTOCOL` says
+what they have in common, and a worker with another one does not start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+
+PROTOCOL = 1
+"""Of orders and reports, of the files in the run folder, and of what workers ask each other. It moves with any of them."""
 
 MAX_LINE_BYTES = 1 << 22
 """A command line and a few numbers; a fault of settings with its problems; a part of the certificates."""
@@ -34,6 +38,9 @@ class Start:
     state: Mapping[str, object] | None = None
     tls_sockets: int = 0
     """How many of `listen`, before those, speak TLS."""
+    protocol: int = PROTOCOL
+    is_rehearsal: bool = False
+    """Make the settings, say `Ready` and end: whether a worker would start that was not tried on clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,16 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Retire:
+    """As `Drain`, but the others go on: end the connections of clients one by one, then stop serving the other workers.
+
+    seconds: for what clients have under way, and as much again for what the other workers have.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """End now, whatever is under way."""
 
@@ -121,12 +138,26 @@ class Applied:
     proven_at: float | None
 
 
-Order = Start | Certify | Seal | Reload | Reopen | Show | Drain | End
+Order = Start | Certify | Seal | Reload | Reopen | Show | Drain | Retire | End
 Report = Ready | Failed | Drained | Applied
 
 _KINDS: dict[str, type[Order | Report]] = {
     kind.__name__: kind
-    for kind in (Start, Certify, Seal, Reload, Reopen, Show, Drain, End, Ready, Failed, Drained, Applied)
+    for kind in (
+        Start,
+        Certify,
+        Seal,
+        Reload,
+        Reopen,
+        Show,
+        Drain,
+        Retire,
+        End,
+        Ready,
+        Failed,
+        Drained,
+        Applied,
+    )
 }
 
 

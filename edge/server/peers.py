@@ -31,6 +31,11 @@ MAX_KEYS = 64
 _KEYS = re.compile(rb"[0-9a-f]{%d}(?:,[0-9a-f]{%d}){0,%d}" % (2 * KEY_BYTES, 2 * KEY_BYTES, MAX_KEYS - 1))
 
 
+def owner_of(key: bytes, count: int) -> int:
+    """Which of `count` workers owns a key (a digest, so its first bytes are spread evenly)."""
+    return int.from_bytes(key[:4], "big") % count
+
+
 class Peers:
     """The other workers."""
 

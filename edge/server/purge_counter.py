@@ -46,6 +46,8 @@ class Serving:
     indices: tuple[int, ...]
     ready: bool
     addresses: tuple[str, ...]
+    replaced: int | None = None
+    """The worker that is being replaced, while there are others that serve."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ class Purging:
             version=ground.version,
             history=said.history,
             applied=said.seq,
-            ready=serving.ready and said.all_caught_up,
+            ready=serving.ready and said.all_caught_up(serving.replaced),
             proof_age=None if proven is None else max(0.0, ground.clock.mono() - proven),
             workers=len(serving.indices),
             load=load(),
@@ -208,14 +208,14 @@ class Purging:
         return {index: total for index, total in totals.items() if isinstance(total, int)}
 
     def described(self) -> dict[str, Any]:
-        """For /readyz. caught_up: every process has read all that there was when it started."""
+        """For /readyz. caught_up: every process has read all that there was when it started, but for one being replaced."""
         said, clock, follower = self.acknowledged, self._ground.clock, self.follower
         proven = said.proven_at
         return {
             "connected": self.bus.is_connected,
             "server": self.bus.server or None,
             "complaint": self._complaint or self.counter.complaint(),
-            "caught_up": said.all_caught_up,
+            "caught_up": said.all_caught_up(self._ground.serving().replaced),
             "history": said.history or None,
             "applied": said.seq,
             "behind": follower.lag,

@@ -4,6 +4,7 @@ Owns: `Supervisor`: the order of a start and of an end, what the signals mean, r
 * First signal (SIGTERM, SIGINT): no new connections, `node.drain` seconds for what is under way. Second: at once.
 * SIGHUP: settings and log files anew. SIGUSR1: log files only (logrotate). New settings reach a worker only after they
   were read here without a fault.
+* SIGUSR2: all workers are replaced, one after the other (edge.server.rolling).
 * With one worker it is the same: a crash of it is survived, and no signal or scrape waits for a busy loop.
 * When the supervisor dies, its workers notice by the end of their lines, and drain.
 docs/why/006-processes.md says why.
@@ -17,6 +18,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,22 +26,26 @@ from edge.clock import SystemClock
 from edge.errors import EdgeError
 from edge.measures import Measures
 from edge.semantics.redirect_rules import Redirect
-from edge.server import sockets
+from edge.server import rolling, sockets
 from edge.server.admin import Admin, State, perigee_version
 from edge.server.certifying import Certifying
-from edge.server.command_line import CommandLine, Loaded, write_contents
+from edge.server.command_line import CommandLine, Loaded, Standing, write_contents
 from edge.server.crew import Crew, handled
+from edge.server.doors import open_doors
 from edge.server.keeper import Keeper
 from edge.server.machine import cores, raise_file_limit
 from edge.server.orders import Applied, Order, Reload, Reopen, Show, Start
 from edge.server.purge_counter import Ground, Serving
 from edge.server.purging import Purging, purging
+from edge.server.rolling import Roller
+from edge.server.rolling_door import serve_rolls
 from edge.server.run_dir import admin_socket_of, claim, contents_of
+from edge.server.steering import Steering
 from edge.server.totals import Totals
 from edge.server.warmth import Warmth
 from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching
-from edge.server.worker_process import EDGE_WORKER
+from edge.server.worker_process import EDGE_WORKER, rehearsed
 from edge.settings.change import Change, without_restart
 from edge.settings.node import NodeSettings, PurgeLogKind
 from edge.settings.reload import Reloader
@@ -69,17 +75,15 @@ class Supervisor:
         self._program = program
         self._command_line = command_line
         self._announce = announce
-        self._clock = SystemClock()
-        self._measures = Measures()
+        clock = self._clock = SystemClock()
+        measures = self._measures = Measures()
         self._totals = Totals()
         self._stops = 0
         self._stopped = asyncio.Event()
         self._crew = Crew((), self._stopped)
         self._at_once = asyncio.Event()
-        self._reloader = Reloader(
-            loaded.settings, self._load, self._apply, clock=self._clock, measures=self._measures
-        )
-        self._contents = loaded.contents
+        self._reloader = Reloader(loaded.settings, self._load, self._apply, clock=clock, measures=measures)
+        self._standing = Standing.once(loaded.contents)
         self._run_dir: Path | None = None
         self._addresses: tuple[str, ...] = ()
         self._tier_sockets = self._tls_sockets = 0
@@ -87,6 +91,8 @@ class Supervisor:
         self._purging: Purging | None = None
         self._watching: Watching | None = None
         self._warmth = Warmth(lambda: self.settings, self._clock)
+        self._steering = Steering(0, 0)
+        self._roller: Roller | None = None
 
     @property
     def settings(self) -> NodeSettings:
@@ -110,9 +116,7 @@ class Supervisor:
                     sockets.close(for_admin)
                     self._crew.end()
 
-    async def _serve(
-        self, run_dir: Path, tasks: TaskOwner, for_admin: list[socket.socket], where: str
-    ) -> int:
+    async def _serve(self, run_dir: Path, tasks: TaskOwner, doors: list[socket.socket], where: str) -> int:
         admin = Admin(
             self._state,
             lambda index: admin_socket_of(run_dir, index),
@@ -121,16 +125,20 @@ class Supervisor:
             routes=() if self._purging is None else self._purging.counter.api.routes(),
         )
         try:
-            if for_admin:
-                await admin.start(for_admin)
+            if doors:
+                await admin.start(doors)
             self._crew.start(tasks)
+            self._roller = Roller(self._rolling(run_dir, admin), tasks)
+            rolls = await serve_rolls(self._roller, run_dir)
             tasks.spawn(Watchdog(self._crew.keepers, admin.answering).run(), name="watchdog")
             tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:
                 await self._crew.live(tasks, partial(self._served, tasks, where))
                 return await self._end()
             finally:
+                self._roller.stop()
                 await self._crew.kill()
+                await rolls.cleanup()
         finally:
             await admin.aclose()
 
@@ -178,52 +186,19 @@ class Supervisor:
         """Bind everything, make the keepers. The admin's sockets; and in words, where it is."""
         settings = self.settings
         self._run_dir = run_dir
-        await asyncio.to_thread(write_contents, self._contents, contents_of(run_dir))
+        await asyncio.to_thread(write_contents, self._standing, contents_of(run_dir))
         count = settings.workers or cores()
-        groups: list[list[socket.socket]] = [[] for _ in range(count)]
-        for_admin: list[socket.socket] = []
-        try:
-            for address in settings.listen:
-                for group, more in zip(groups, await sockets.bind(address, count), strict=True):
-                    group += more
-            clients = len(groups[0])
-            for address in settings.tls.listen:
-                for group, more in zip(groups, await sockets.bind(address, count), strict=True):
-                    group += more
-            self._tls_sockets = len(groups[0]) - clients
-            if settings.tier.listen is not None:
-                for group, more in zip(groups, await sockets.bind(settings.tier.listen, count), strict=True):
-                    group += more
-            self._tier_sockets = len(groups[0]) - clients - self._tls_sockets
-            if settings.admin is not None:
-                for_admin = (await sockets.bind(settings.admin, 1))[0]
-        except EdgeError:
-            for group in groups:
-                sockets.close(group)
-            raise
-        self._addresses = tuple(str(sockets.listening_at(sock)) for sock in groups[0][:clients])
-        keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(groups)]
+        doors = await open_doors(settings, count)
+        self._addresses, self._tls_sockets, self._tier_sockets = doors.addresses, doors.tls, doors.tier
+        self._steering = Steering(count, len(doors.groups[0]))
+        keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(doors.groups)]
         self._crew = Crew(keepers, self._stopped)
-        secure = groups[0][clients : clients + self._tls_sockets]
-        places = [f"http://{address}" for address in self._addresses]
-        places += [f"https://{sockets.listening_at(sock)}" for sock in secure]
-        admin_at = f"http://{sockets.listening_at(for_admin[0])}" if for_admin else "off"
-        workers = "1 worker" if count == 1 else f"{count} workers"
-        return (
-            for_admin,
-            f"serving {', '.join(places)} with {workers}; admin {admin_at}; data in {settings.data_dir}",
-        )
+        return doors.admin, doors.described(settings.data_dir)
 
     def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
-        def start() -> Start:
-            said = self._command_line.pinned(self.settings).as_json()
-            log = None if self._purging is None else self._purging.access.as_json()
-            sockets = self._tier_sockets, self._shown(), self._tls_sockets
-            return Start(index, count, str(run_dir), (), said, log, *sockets)
-
         return Keeper(
             index,
-            start,
+            lambda: self._start_of(index, count, run_dir),
             held,
             clock=self._clock,
             restarts=self._measures.worker_restarts,
@@ -232,21 +207,67 @@ class Supervisor:
             on_applied=self._has_applied,
             program=self._program,
             greeting=self._greeting,
+            group=self._steering,
         )
+
+    def _start_of(self, index: int, count: int, run_dir: Path) -> Start:
+        said = self._command_line.pinned(self.settings).as_json()
+        log = None if self._purging is None else self._purging.access.as_json()
+        sockets = self._tier_sockets, self._shown(), self._tls_sockets
+        return Start(index, count, str(run_dir), (), said, log, *sockets)
+
+    def _rolling(self, run_dir: Path, admin: Admin) -> rolling.Ground:
+        """What a roll needs of us. Settings that are newer than its beginning wait for the next one."""
+        before, newest = self._standing, self.settings
+
+        async def prepare() -> None:
+            nonlocal before, newest
+            self._reloader.request()
+            await self._reloader.look()
+            async with self._reloader.quiet:
+                if (complaint := self._reloader.complaint()) is not None:
+                    raise EdgeError(f"{complaint}; nothing was replaced")
+                before, newest = self._standing, self._reloader.newest
+                await asyncio.to_thread(self._keep, replace(self._standing, rolled=self._standing.now))
+
+        async def undo() -> None:
+            async with self._reloader.quiet:
+                await asyncio.to_thread(self._keep, replace(self._standing, rolled=before.rolled))
+
+        async def rehearse() -> str | None:
+            start = self._start_of(0, len(self._crew.keepers), run_dir)
+            start = replace(start, tier_sockets=0, tls_sockets=0)
+            return await rehearsed(start, self._clock.mono(), self._program)
+
+        return rolling.Ground(
+            keepers=self._crew.keepers,
+            steering=self._steering,
+            drain=lambda: self.settings.drain,
+            prepare=prepare,
+            rehearse=rehearse,
+            undo=undo,
+            commit=lambda: self._reloader.rolled(newest),
+            has_caught_up=self._has_caught_up,
+            farewell=admin.farewell,
+            changed=self._serving_changed,
+            clock=self._clock,
+            measures=self._measures,
+        )
+
+    def _has_caught_up(self, index: int) -> bool:
+        return self._purging is None or self._purging.acknowledged.has_caught_up(index)
 
     def _greeting(self) -> list[Order]:
         shown = self._shown()
         certificates = [] if self._certifying is None else self._certifying.greeting()
         return certificates if shown is None else [*certificates, Show(shown)]
 
-    def _tell(self, order: Order) -> None:
-        self._crew.tell(order)
-
     async def _certify(self) -> None:
         """Certificates, where there is TLS. EdgeError."""
         if self.settings.tls.listen:
             measures = CertificateMeasures(self._measures.registry)
-            self._certifying = Certifying(lambda: self.settings, self._tell, self._clock, measures)
+            tell, settings = lambda order: self._crew.tell(order), lambda: self.settings  # noqa: PLW0108  # a crew to come
+            self._certifying = Certifying(settings, tell, self._clock, measures)
             await self._certifying.start()
 
     def _shown(self) -> Mapping[str, object] | None:
@@ -264,6 +285,8 @@ class Supervisor:
     def _has_applied(self, index: int, applied: Applied) -> None:
         if self._purging is not None:
             self._purging.worker_applied(index, applied)
+        if self._roller is not None:
+            self._roller.moved()
 
     def _served(self, tasks: TaskOwner, where: str) -> None:
         self._announce(where)
@@ -294,9 +317,16 @@ class Supervisor:
             signal.SIGINT: self._stop,
             signal.SIGHUP: self._hang_up,
             signal.SIGUSR1: lambda: self._crew.tell(Reopen()),
+            signal.SIGUSR2: self._roll,
         }
 
+    def _roll(self) -> None:
+        if self._roller is not None:  # else it has not even begun
+            self._roller.request()
+
     def _stop(self) -> None:
+        if self._roller is not None:
+            self._roller.stop()
         if self._stopped.is_set():
             self._at_once.set()
         self._stopped.set()
@@ -323,9 +353,14 @@ class Supervisor:
         loaded = command_line.load()
         if self._certifying is not None:
             self._certifying.prepare(without_restart(self.settings, loaded.settings))
-        assert self._run_dir is not None, "a reload before the start"
-        write_contents(loaded.contents, contents_of(self._run_dir))
+        self._keep(replace(self._standing, now=loaded.contents))
         return loaded.settings
+
+    def _keep(self, standing: Standing) -> None:
+        """In a thread, one at a time: whoever comes here holds `Reloader.quiet`."""
+        assert self._run_dir is not None, "a reload before the start"
+        write_contents(standing, contents_of(self._run_dir))
+        self._standing = standing
 
     def _apply(self, settings: NodeSettings, _change: Change) -> None:
         """The files were read and are good: now the workers."""
@@ -348,11 +383,17 @@ class Supervisor:
             warmth=self._warmth.described(),
             certificates=None if self._certifying is None else self._certifying.described(),
             is_too_cold=self._warmth.is_waited_for,
+            roll=None if self._roller is None else self._roller.described(),
+            replaced=self._replaced(),
         )
+
+    def _replaced(self) -> int | None:
+        return None if self._roller is None else self._roller.replaced
 
     def _serving(self) -> Serving:
         seen = self._crew.seen()
         indices = tuple(each.index for each in seen if each.served)
-        ready = bool(seen) and len(indices) == len(seen) and not self._stopped.is_set()
-        ready = ready and not self._warmth.is_waited_for
-        return Serving(indices, ready, self._addresses)
+        replaced = self._replaced()
+        ready = bool(indices) and all(each.served or each.index == replaced for each in seen)
+        ready = ready and not self._stopped.is_set() and not self._warmth.is_waited_for
+        return Serving(indices, ready, self._addresses, replaced)

@@ -36,8 +36,9 @@ from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
 from edge.server.nodes import NodeAnswers
 from edge.server.outward import Ground, MakeOutward, Straight
-from edge.server.peers import PeerAnswers, Peers
+from edge.server.peers import PeerAnswers, Peers, owner_of
 from edge.server.purge_method import PurgeMethod
+from edge.server.retiring import retire
 from edge.server.run_dir import purge_socket_of
 from edge.server.tls_listener import TlsListener
 from edge.server.worker_leading import WorkerLeading
@@ -54,20 +55,11 @@ from edge.wire.limits import among_ours
 log = logging.getLogger(__name__)
 
 FILL_WINDOW_BYTES = 1024 * 1024
-"""Bytes of one incoming body held in memory; beyond it the body goes through a file [nginx proxy_max_temp_file_size]..
-
-"""
+"""Bytes of one incoming body held in memory; beyond it the body goes through a file [nginx proxy_max_temp_file_size]."""
 TEND_SECONDS = 1.0
 BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
 """Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
 ends a worker that hangs."""
-
-
-def owner_of(key: bytes, count: int) -> int:
-    """Which of `count` workers owns a key (a digest, so its first bytes are spread evenly)."""
-    return int.from_bytes(key[:4], "big") % count
-
-
 GROUPS_AT_ONCE = 4
 """Cache groups in one message between workers, where there is no log: it travels in a field."""
 
@@ -373,6 +365,11 @@ class Worker:
         """Stop accepting, finish what is under way. Returns how many connections were cut."""
         public = self._listeners[:-1]
         return sum(await asyncio.gather(*(listener.drain(seconds) for listener in public)))
+
+    async def retire(self, seconds: float) -> int:
+        """As `drain`, while the other workers go on (edge.server.retiring)."""
+        *public, peers = self._listeners
+        return await retire(public, peers, self._tier_socket_of(self.index), seconds)
 
     async def aclose(self) -> None:
         """Stop all parts; what waits to be written is written."""

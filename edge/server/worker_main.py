@@ -24,7 +24,21 @@ from edge.server.control import Line
 from edge.server.explaining import explain
 from edge.server.hot_set import worker_route
 from edge.server.machine import new_loop
-from edge.server.orders import Certify, Drain, Drained, End, Failed, Ready, Reload, Reopen, Seal, Show, Start
+from edge.server.orders import (
+    PROTOCOL,
+    Certify,
+    Drain,
+    Drained,
+    End,
+    Failed,
+    Ready,
+    Reload,
+    Reopen,
+    Retire,
+    Seal,
+    Show,
+    Start,
+)
 from edge.server.outward import MakeOutward, Straight
 from edge.server.reporting import report
 from edge.server.run_dir import admin_socket_of, contents_of, tier_socket_of
@@ -39,6 +53,10 @@ from edge.store.survey import Survey
 from edge.tasks import TaskOwner
 
 _log = logging.getLogger("perigee.worker")
+
+_OTHER_VERSION = (
+    "cannot start: the perigee that is installed now does not understand the one that runs; restart the node"
+)
 
 YOUNG_OBJECTS = 10_000
 """More of these than were freed start a look at what is new: some 2 ms, once in a few hundred misses."""
@@ -71,9 +89,16 @@ async def _serve(sock: socket.socket, outward: MakeOutward) -> int:
     start = await line.receive()
     if not isinstance(start, Start):
         return 1  # the supervisor is gone already
+    if start.protocol != PROTOCOL:
+        line.send(Failed(f"worker {start.index} {_OTHER_VERSION}"))
+        await line.aclose()
+        return 1
     try:
         command_line = CommandLine.from_json(start.command_line)
         settings = _settings(command_line, Path(start.run_dir))
+        if start.is_rehearsal:
+            line.send(Ready())
+            return 0
         log = set_up(level=settings.log.level.value, form=settings.log.form)
         try:
             async with TaskOwner(f"worker-{start.index}") as tasks:
@@ -130,6 +155,7 @@ class _Life:
         self._log = log
         self._stop = asyncio.Event()
         self._seconds = 0.0
+        self._retires = False
         self._end = asyncio.Event()
 
     async def supplied(self) -> bool:
@@ -149,7 +175,7 @@ class _Life:
         """From the start to the end of the drain."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, lambda: self._drain(self._settings.drain))
-        for number in (signal.SIGHUP, signal.SIGUSR1):  # these are for the supervisor, which passes them on
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):  # these are for the supervisor
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         worker = self._worker
@@ -202,6 +228,9 @@ class _Life:
                     self._worker.access_log.reopen()
                 case Drain(seconds):
                     self._drain(seconds)
+                case Retire(seconds):
+                    self._retires = not self._stop.is_set()
+                    self._drain(seconds)
                 case End():
                     self._drain(0.0)
                     self._end.set()
@@ -217,8 +246,9 @@ class _Life:
             self._stop.set()
 
     async def _drained(self) -> None:
-        """Until every worker has drained, and may end: another may need this one for what it has under way."""
-        drain = self._tasks.spawn(self._worker.drain(self._seconds), name="drain")
+        """Until it may end. Where all do, another may need this one for what it has under way until it has drained, too."""
+        way = self._worker.retire if self._retires else self._worker.drain
+        drain = self._tasks.spawn(way(self._seconds), name="drain")
         end = self._tasks.spawn(self._end.wait(), name="end")
         await asyncio.wait((drain, end), return_when=asyncio.FIRST_COMPLETED)
         if not drain.done():
@@ -250,7 +280,7 @@ class _Life:
 
 def _settings(command_line: CommandLine, run_dir: Path) -> NodeSettings:
     """Those in force: the supervisor found them good. Blocks."""
-    return command_line.load(read_contents(contents_of(run_dir))).settings
+    return command_line.in_force(read_contents(contents_of(run_dir)))
 
 
 if __name__ == "__main__":

@@ -24,22 +24,27 @@ import edge
 from edge.server.control import Line
 from edge.server.orders import Applied, Drained, Failed, Order, Ready, Start
 
-SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1))
+SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2))
 
 EDGE_WORKER = "edge.server.worker_main"
+
+REHEARSAL_SECONDS = 60.0
 
 END_SECONDS = 5.0
 """How long a process may live on after its line has ended, before it is killed."""
 
 
 class WorkerProcess:
-    """A child that was started. is_ready: once it serves. detail: why it could not, None = it did not say."""
+    """A child that was started. is_ready: once it serves. is_dry: once it has no clients any more, having been told to.
+
+    detail: why it could not, None = it did not say.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, line: Line, since: float) -> None:
         self._process = process
         self._line = line
         self.since = since
-        self.is_ready = False
+        self.is_ready = self.is_dry = False
         self.detail: str | None = None
 
     @classmethod
@@ -105,6 +110,7 @@ class WorkerProcess:
                     case Failed(detail):
                         self.detail = detail
                     case Drained(cut):
+                        self.is_dry = True
                         on_drained(cut)
                     case Applied():
                         on_applied(report)
@@ -117,6 +123,24 @@ class WorkerProcess:
                 return await self._process.wait()
         finally:
             await self._line.aclose()
+
+
+async def rehearsed(start: Start, since: float, program: str) -> str | None:
+    """Whether a worker would start, by one that serves nobody: None = it would; else why not. since: monotonic seconds now."""
+    try:
+        process = await WorkerProcess.spawn(
+            replace(start, is_rehearsal=True), (), since=since, program=program
+        )
+    except OSError as error:
+        return str(error)
+    try:
+        async with asyncio.timeout(REHEARSAL_SECONDS):
+            code = await process.ended()
+    except TimeoutError:
+        return f"it is not done after {REHEARSAL_SECONDS:g} s"
+    finally:
+        process.kill()
+    return None if process.is_ready and code == 0 else process.detail or f"it ended with {code}"
 
 
 def environment() -> dict[str, str]:

@@ -165,6 +165,7 @@ _STORES = (
         "memory.capacity",
         "The most the memory tier of one worker holds, with its bookkeeping.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "memory.max_object",
@@ -172,6 +173,7 @@ _STORES = (
         "memory.max_object",
         "Larger bodies are on disk only, so that one download does not push out thousands of pages.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.capacity",
@@ -179,6 +181,7 @@ _STORES = (
         "disk.capacity",
         'The most the disk tier holds. "off": nothing is kept on disk, and a restart starts empty.',
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.inline",
@@ -186,6 +189,7 @@ _STORES = (
         "disk.inline",
         "Bodies up to this stand in the database itself, which is faster for small ones.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.fsync",
@@ -194,6 +198,7 @@ _STORES = (
         "Whether a body is flushed before it counts as stored. False can lose what was stored shortly before a power cut; "
         "what is damaged is noticed and fetched again in either case.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "disk.min_hits",
@@ -234,6 +239,7 @@ _RESOLVER = (
         "resolver.nameservers",
         "Who is asked for the addresses of origins. Empty: those of the system.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "resolver.min_ttl",
@@ -241,6 +247,7 @@ _RESOLVER = (
         "resolver.min_ttl",
         "Answers are kept for at least this, so that a TTL of 0 does not cost a query per fetch.",
         restart=True,
+        roll=True,
     ),
     Setting(
         "resolver.max_ttl",
@@ -248,6 +255,7 @@ _RESOLVER = (
         "resolver.max_ttl",
         "Answers are kept for at most this, so that an origin that moved is found.",
         restart=True,
+        roll=True,
     ),
 )
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge.clock import Clock
 from edge.measures import Measures
-from edge.settings.change import Change, compare, without_restart
+from edge.settings.change import Change, compare, rolled, without_restart
 from edge.settings.load import site_files
 from edge.settings.node import NodeSettings
 from edge.settings.problems import Problem, SettingsFault
@@ -85,6 +85,8 @@ class Reloader:
         measures: Measures,
     ) -> None:
         self.settings = settings
+        self.newest = settings
+        """What the files said when they were last found good, also of what counts only after a restart."""
         self.refused: tuple[Problem, ...] = ()
         """Problems of the files as they are now, while older settings are in force."""
         self._load = load
@@ -92,10 +94,16 @@ class Reloader:
         self._clock = clock
         self._measures = measures
         self._asked = asyncio.Event()
+        self.quiet = asyncio.Lock()
+        """Held while files are read: who holds it sees settings that stand still."""
         self._seen = stamps(watched(settings))
         self._fresh: Stamps | None = None
         """Stamps that differ from those seen, found at the last look."""
         measures.settings_loaded.value = clock.now()
+
+    def rolled(self, settings: NodeSettings) -> None:
+        """Every worker was replaced and has `settings`, which `newest` was: what needed no more is in force."""
+        self.settings = without_restart(rolled(self.settings, settings), self.settings)
 
     def request(self) -> None:
         """Read the files anew now, changed or not: what SIGHUP does."""
@@ -124,6 +132,10 @@ class Reloader:
 
     async def look(self) -> None:
         """One look at the files; reads them when they were asked for, or changed and came to rest."""
+        async with self.quiet:
+            await self._look()
+
+    async def _look(self) -> None:
         asked = self._asked.is_set()
         self._asked.clear()
         now = await asyncio.to_thread(lambda: stamps(watched(self.settings)))
@@ -145,14 +157,20 @@ class Reloader:
             self._refuse(fault.problems)
             return
         change = compare(self.settings, new)
-        self.settings, self.refused = without_restart(self.settings, new), ()
+        self.settings, self.refused, self.newest = without_restart(self.settings, new), (), new
         self._apply(self.settings, change)
         self._measures.reloads.of("taken").value += 1
         self._measures.settings_loaded.value = self._clock.now()
         _log.info("settings taken", extra=_said(change))
+        if change.roll:
+            _log.warning(
+                "settings changed that count once workers were replaced: perigee roll, or SIGUSR2",
+                extra={"settings": ", ".join(change.roll)},
+            )
         if change.restart:
             _log.warning(
-                "settings changed that need a restart", extra={"settings": ", ".join(change.restart)}
+                "settings changed that need a restart of the node",
+                extra={"settings": ", ".join(change.restart)},
             )
 
     def _refuse(self, problems: tuple[Problem, ...]) -> None:

@@ -35,6 +35,8 @@ class Setting:
     """For the operator: what it does, and why the default and the bounds are what they are. One or more sentences."""
     restart: bool = False
     """Whether a change counts only after a restart."""
+    roll: bool = False
+    """With `restart`: whether a restart of the workers, one after the other, is enough: it is a matter of each by itself."""
     secret: bool = False
     """Whether { env = "NAME" } may be written instead of a text in it."""
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from edge.clock import SystemClock
 from edge.metrics import Counter
 from edge.server import sockets
-from edge.server.command_line import CommandLine, write_contents
-from edge.server.keeper import Keeper
+from edge.server.command_line import CommandLine, Standing, write_contents
+from edge.server.keeper import Group, Keeper
 from edge.server.orders import Order, Start
 from edge.server.run_dir import claim, contents_of
 from edge.settings.node import ListenAddress
@@ -48,21 +48,23 @@ async def kept(
     *,
     contents: bool = True,
     greeting: Callable[[], Sequence[Order]] = tuple,
+    group: Group | None = None,
 ) -> AsyncIterator[Kept]:
     async with claim(tmp_path) as run_dir:
         if contents:
-            write_contents({}, contents_of(run_dir))
-        (group,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1)
-        where = sockets.listening_at(group[0])
+            write_contents(Standing.once({}), contents_of(run_dir))
+        (held,) = await sockets.bind(ListenAddress("127.0.0.1", 0), 1)
+        where = sockets.listening_at(held[0])
         restarts, ends = Counter(), list[int]()
         start = Start(0, 1, str(run_dir), (), command_line.as_json())
         keeper = Keeper(
             0,
             lambda: start,
-            group,
+            held,
             clock=SystemClock(),
             restarts=restarts,
             on_end=ends.append,
             greeting=greeting,
+            group=group,
         )
         yield Kept(keeper, where, restarts, ends)

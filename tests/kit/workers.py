@@ -22,7 +22,8 @@ from pathlib import Path
 from edge.semantics import key as keys
 from edge.semantics.message import Authority
 from edge.server.outward import MakeOutward, Straight
-from edge.server.worker import Worker, owner_of
+from edge.server.peers import owner_of
+from edge.server.worker import Worker
 from edge.settings.load import from_origin
 from edge.settings.node import DiskSettings, LogSettings, LogTarget, NodeSettings, Overrides
 from tests.kit.answer import Answer

@@ -40,9 +40,24 @@ def test_nothing_holds_before_all_have_caught_up():
     assert not node.started(0)
     assert not node.read(at(5))
     assert not node.reported(0, behind(5))
-    assert (node.history, node.seq, node.all_caught_up, node.proven_at) == ("", 0, False, None)
+    assert (node.history, node.seq, node.all_caught_up(), node.proven_at) == ("", 0, False, None)
     assert node.reported(0, at(5, proven_at=0.5))
-    assert (node.history, node.seq, node.all_caught_up, node.proven_at) == (OURS, 5, True, 0.5)
+    assert (node.history, node.seq, node.all_caught_up(), node.proven_at) == (OURS, 5, True, 0.5)
+
+
+def test_one_that_is_being_replaced_holds_what_is_said_but_nobody_waits_for_it(node: Acknowledged):
+    node.ended(1)
+    node.started(1)
+    assert not node.has_caught_up(1)
+    assert (node.all_caught_up(), node.all_caught_up(1), node.all_caught_up(0)) == (False, True, False)
+    assert not node.read(at(9))
+    assert not node.reported(0, at(9))
+    assert node.seq == 5, "what was ordered since is not said to be done"
+    assert node.reported(1, at(9))
+    assert node.has_caught_up(1)
+    assert node.seq == 9
+    node.ended(1)
+    assert not node.has_caught_up(1)
 
 
 def test_the_slowest_says_how_far_the_node_is(node: Acknowledged):
@@ -75,7 +90,7 @@ def test_a_worker_that_starts_holds_the_node_where_it_is_until_it_has_caught_up(
     node.read(at(7))
     node.reported(1, behind(6))
     assert node.seq == 5
-    assert not node.all_caught_up
+    assert not node.all_caught_up()
     assert node.reported(1, at(7))
     assert node.seq == 7
 

@@ -33,6 +33,7 @@ class Node:
         self.complaint: str | None = None
         self.purges: dict[str, object] | None = None
         self.is_cold = False
+        self.replaced: int | None = None
         self.own = Measures()
         self.paths = [tmp_path / f"{index}.sock" for index in range(2)]
 
@@ -45,6 +46,8 @@ class Node:
             self.purges,
             {"warm": not self.is_cold},
             self.is_cold,
+            roll=None if self.replaced is None else {"event": "leaving", "worker": self.replaced},
+            replaced=self.replaced,
         )
 
     async def get(self, target: str) -> tuple[int, str]:
@@ -124,6 +127,24 @@ async def test_unready_says_why(node: Node, happened: Callable[[Node], None], wh
     assert status == 503
     assert why in said
     assert "perigee_workers 1.0" in (await node.get("/metrics"))[1]
+
+
+@pytest.mark.parametrize("happened", [is_gone, is_starting, is_deaf])
+async def test_one_that_is_being_replaced_is_not_waited_for(node: Node, happened: Callable[[Node], None]):
+    happened(node)
+    node.replaced = 1
+    status, said = await node.get("/readyz")
+    assert (status, '"roll": {"event": "leaving", "worker": 1}' in said) == (200, True)
+    node.replaced = 0
+    assert (await node.get("/readyz"))[0] == 503
+
+
+async def test_last_words_stay_in_the_sums(node: Node):
+    for number, worker in enumerate(node.workers, 3):
+        worker.measures.connections.value = number
+    await node.address.farewell(1)
+    is_gone(node)
+    assert "perigee_connections_total 7.0" in (await node.get("/metrics"))[1]
 
 
 async def test_draining_is_unready_and_bad_files_alone_are_not(node: Node):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.log import Form
-from edge.server.command_line import CommandLine, read_contents, write_contents
+from edge.server.command_line import CommandLine, Standing, read_contents, write_contents
 from edge.settings.node import LogLevel, Overrides
 from edge.settings.problems import SettingsFault
 
@@ -86,14 +86,39 @@ def test_what_was_kept_makes_the_same_settings_whatever_became_of_the_files(file
     said = CommandLine(file, Overrides(data_dir=str(tmp_path / "data")))
     loaded = said.load()
     assert [rules.name for rules in loaded.settings.sites] == ["a", "b"]
-    write_contents(loaded.contents, tmp_path / "kept.json")
+    write_contents(Standing.once(loaded.contents), tmp_path / "kept.json")
     file.write_text("half wri")
     site.unlink()
     kept = read_contents(tmp_path / "kept.json")
-    assert kept == loaded.contents
-    assert said.load(kept).settings == loaded.settings
+    assert kept == Standing.once(loaded.contents)
+    assert said.load(kept.now).settings == loaded.settings
+    assert said.in_force(kept) == loaded.settings
+
+
+def test_a_worker_that_is_started_later_has_what_the_others_have_of_what_needs_a_restart(
+    file: Path, tmp_path: Path
+):
+    said = CommandLine(file, Overrides(data_dir=str(tmp_path / "data")))
+
+    def stood(capacity: str, region: str, drain: str) -> dict[Path, bytes]:
+        more = f'region = "{region}"\ndrain = "{drain}"\n[memory]\ncapacity = "{capacity}"\n'
+        file.write_text(NODE.replace("[log]", f"{more}[log]"))
+        return dict(said.load().contents)
+
+    def made(kept: Standing) -> tuple[int, str, float]:
+        write_contents(kept, tmp_path / "kept.json")
+        assert read_contents(tmp_path / "kept.json") == kept
+        settings = said.in_force(kept)
+        return settings.memory.capacity >> 20, settings.region, settings.drain
+
+    first, second, third = stood("1MiB", "a", "1s"), stood("2MiB", "b", "2s"), stood("3MiB", "c", "3s")
+    assert made(Standing.once(first)) == (1, "a", 1.0)
+    assert made(Standing(second, first, first)) == (1, "a", 2.0)
+    assert made(Standing(second, second, first)) == (2, "a", 2.0)
+    assert made(Standing(third, second, first)) == (2, "a", 3.0)
+    assert made(Standing(first, second, first)) == (2, "a", 1.0)
 
 
 def test_what_is_kept_can_be_read_by_this_user_only(tmp_path: Path):
-    write_contents({}, tmp_path / "kept.json")
+    write_contents(Standing.once({}), tmp_path / "kept.json")
     assert (tmp_path / "kept.json").stat().st_mode & 0o777 == 0o600

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from edge.server.command_line import CommandLine
 from edge.server.orders import End, Order
+from edge.server.run_dir import contents_of, folder_of
 from edge.settings.node import Overrides
 from edge.tasks import spawn
 from tests.kit.keepers import kept
@@ -112,3 +114,109 @@ async def test_a_process_is_told_what_changed_while_it_was_being_started(
         place.keeper.end()
         assert (await asyncio.wait_for(life, PATIENCE)).clean
     assert greetings == []
+
+
+async def nothing() -> None:
+    """Nobody wants to hear its last numbers."""
+
+
+async def test_one_that_is_replaced_did_not_die(tmp_path: Path, command_line: CommandLine):
+    async with kept(tmp_path, command_line) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        await place.until(served=True, restarts=0)
+        old = place.keeper.seen().pid
+        heard: list[int | None] = []
+
+        async def farewell() -> None:
+            heard.append(place.keeper.seen().pid)
+
+        assert await place.keeper.replace(1.0, farewell) is None
+        new = place.keeper.seen()
+        assert heard == [old]
+        assert (new.served, new.restarts, place.restarts.value, place.ends) == (True, 0, 0, [0])
+        assert new.pid not in (None, old)
+        place.connect().close()
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean
+
+
+async def test_one_that_hangs_while_it_is_replaced_is_killed_and_counted(
+    tmp_path: Path, command_line: CommandLine
+):
+    async with kept(tmp_path, command_line) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        await place.until(served=True, restarts=0)
+        pid = place.keeper.seen().pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        assert await asyncio.wait_for(place.keeper.replace(0.0, nothing), 2 * PATIENCE) is None
+        assert (place.keeper.restarts, place.restarts.value) == (1, 1)
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean
+
+
+async def test_why_a_successor_does_not_serve_is_said_and_it_is_tried_again(
+    tmp_path: Path, command_line: CommandLine
+):
+    async with kept(tmp_path, command_line) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        await place.until(served=True, restarts=0)
+        standing = contents_of(folder_of(tmp_path))
+        held = standing.read_bytes()
+        standing.unlink()
+        why = await place.keeper.replace(1.0, nothing)
+        assert why is not None
+        assert "settings.json" in why
+        standing.write_bytes(held)
+        assert await place.keeper.next_serves()
+        assert place.restarts.value >= 1
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean
+
+
+async def test_a_stop_ends_the_wait_for_a_successor(tmp_path: Path, command_line: CommandLine):
+    async with kept(tmp_path, command_line) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        await place.until(served=True, restarts=0)
+
+        async def stop() -> None:
+            place.keeper.stop(0.0)
+
+        assert await place.keeper.replace(1.0, stop) == "the node is stopping"
+        await asyncio.wait_for(place.keeper.drained.wait(), PATIENCE)
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean
+        assert not await place.keeper.next_serves()
+
+
+class Group:
+    """What a keeper tells of its sockets."""
+
+    def __init__(self) -> None:
+        self.held: Sequence[socket.socket] = ()
+        self.told: list[str] = []
+
+    def holds(self, _worker: int, held: Sequence[socket.socket]) -> None:
+        self.held = held
+
+    def left(self, worker: int) -> None:
+        self.told.append(f"{worker} left, {len(self.held)} held")
+
+    def joined(self, worker: int, group: int) -> None:
+        self.told.append(f"{worker} joined {group}, {len(self.held)} held")
+
+
+async def test_who_steers_is_told_when_sockets_are_closed_and_opened_again(
+    tmp_path: Path, command_line: CommandLine
+):
+    group = Group()
+    async with kept(tmp_path, command_line, group=group) as place:
+        life = spawn(place.keeper.run(), name="keeper")
+        for deaths in range(3):
+            await place.until(served=True, restarts=deaths)
+            assert (len(group.held), group.told) == (1, [])
+            place.die()
+        await place.until(served=True, restarts=3)
+        assert group.told == ["0 left, 0 held", "0 joined 0, 1 held"]
+        place.keeper.end()
+        assert (await asyncio.wait_for(life, PATIENCE)).clean

@@ -120,6 +120,36 @@ async def test_who_had_connected_before_the_stop_is_still_served():
         assert await draining == 0
 
 
+async def test_everybody_in_the_backlog_is_taken_at_the_stop():
+    """More than are taken at a time; here no loop turns between the connections and the stop."""
+    async with listening({}, READY) as edge:
+        late = [socket.create_connection(("127.0.0.1", edge.port)) for _ in range(100)]
+        drained = asyncio.create_task(edge.listener.drain(5.0))
+        for client in late:
+            client.setblocking(False)
+            client.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+        loop = asyncio.get_running_loop()
+        answers = await asyncio.gather(*(loop.sock_recv(client, 65536) for client in late))
+        assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+        for client in late:
+            client.close()
+        assert await drained == 0
+
+
+async def test_clients_are_turned_away_by_answers_and_not_before():
+    async with listening({}, READY) as edge, await edge.client() as kept:
+        assert (await kept.get("/a")).header("Connection") is None
+        going = asyncio.create_task(edge.listener.turn_away(5.0))
+        await edge.until(lambda: edge.listener.draining, "it to be said")
+        async with await edge.client() as late:
+            assert (await late.get("/a")).header("Connection") == b"close"
+        assert not going.done()
+        assert (await kept.get("/a")).header("Connection") == b"close"
+        await kept.close()
+        await going
+        await edge.listener.turn_away(5.0)  # nobody is left to wait for
+
+
 async def test_exchanges_are_recorded_with_what_was_sent():
     async def answer(exchange: Exchange) -> Reply:
         return Reply(404, b"", EMPTY, b"no", 2)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+
 import pytest
 
 from edge.server.orders import (
+    PROTOCOL,
     Applied,
     Certify,
     Drain,
@@ -14,6 +18,7 @@ from edge.server.orders import (
     Ready,
     Reload,
     Reopen,
+    Retire,
     Seal,
     Show,
     Start,
@@ -32,7 +37,9 @@ MESSAGES = [
     Reload(),
     Reopen(),
     Show({"pops": {"fra": ["down", 0.0, 1.0, 0.0, None]}, "nodes_out": ["fra-1"]}),
+    Start(0, 1, "/run/perigee", (), {}, protocol=0, is_rehearsal=True),
     Drain(2.5),
+    Retire(2.5),
     End(),
     Ready(),
     Failed("line one\nline two"),
@@ -53,3 +60,12 @@ def test_a_message_is_one_line_and_comes_back_as_it_was(message):
 def test_what_is_no_message_is_refused(line: bytes):
     with pytest.raises(ValueError):
         decode(line)
+
+
+def test_another_form_of_a_message_is_another_protocol():
+    """A worker that was upgraded under its supervisor finds out before it serves anybody: move PROTOCOL, then this."""
+    form = [
+        (type(message).__name__, list(inspect.signature(type(message)).parameters)) for message in MESSAGES
+    ]
+    digest = hashlib.blake2b(repr(sorted(set(map(repr, form)))).encode(), digest_size=8).hexdigest()
+    assert (PROTOCOL, digest) == (1, "5c08ea87fb1133ba")

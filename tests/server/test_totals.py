@@ -51,6 +51,19 @@ def test_what_ended_before_it_ever_answered_is_no_fault():
     assert accepted(totals.together({0: snapshot(1)}, {})) == 1
 
 
+def test_what_comes_of_a_worker_that_has_ended_meanwhile_is_late():
+    totals = Totals()
+    totals.together({0: snapshot(3), 1: snapshot(4)}, {})
+    asked = totals.lives()
+    totals.last_words(1, snapshot(6))
+    older = {0: snapshot(5), 1: snapshot(5)}  # they answered before it said its last
+    assert accepted(totals.together(older, {}, asked)) == 11
+    totals.ended(1)
+    assert accepted(totals.together(older, {}, asked)) == 11
+    asked = totals.lives()
+    assert accepted(totals.together({0: snapshot(5), 1: snapshot(1)}, {}, asked)) == 12
+
+
 class Workers(RuleBasedStateMachine):
     """Workers count, die, are scraped, or keep silent: the sum that is shown never falls."""
 
@@ -68,6 +81,20 @@ class Workers(RuleBasedStateMachine):
     def die(self, index: int) -> None:
         self.counts[index] = 0
         self.totals.ended(index)
+
+    @rule(index=st.integers(0, 2))
+    def retire(self, index: int) -> None:
+        self.totals.last_words(index, snapshot(self.counts[index]))
+        self.die(index)
+
+    @rule(index=st.integers(0, 2), is_planned=st.booleans())
+    def die_while_asked(self, index: int, is_planned: bool) -> None:
+        asked = self.totals.lives()
+        answers = {each: snapshot(count) for each, count in self.counts.items()}
+        self.retire(index) if is_planned else self.die(index)
+        shown = accepted(self.totals.together(answers, snapshot(0), asked))
+        assert shown >= self.shown
+        self.shown = shown
 
     @rule(silent=st.sets(st.integers(0, 2)))
     def scrape(self, silent: set[int]) -> None:

@@ -140,6 +140,18 @@ async def test_without_the_owner_the_other_goes_to_the_origin_itself(origin: Scr
     assert len(origin.requests) == 1
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_owner_that_takes_its_socket_away_is_asked_no_more(
+    origin: ScriptedOrigin, pair: Pair, method: str
+):
+    owner, other = pair
+    target = owner.owned("/a")
+    other.worker._tier_socket_of(0).unlink()
+    answer = await other.request(method, target, body=b"x" if method == "POST" else None)
+    assert (answer.status, answer.body) == (200, b"body")
+    assert len(origin.requests) == 1
+
+
 async def test_what_is_only_wanted_from_the_cache_is_asked_of_the_owner(origin: ScriptedOrigin, pair: Pair):
     owner, other = pair
     target, wish = owner.owned("/a"), {"Cache-Control": "only-if-cached"}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.server.command_line import CommandLine
-from edge.server.orders import Drain, Start
-from edge.server.worker_process import SIGNALS, WorkerProcess
+from edge.server.command_line import CommandLine, Standing, write_contents
+from edge.server.orders import PROTOCOL, Drain, Start
+from edge.server.run_dir import contents_of
+from edge.server.worker_process import EDGE_WORKER, SIGNALS, WorkerProcess, rehearsed
 from edge.settings.node import Overrides
 
 pytestmark = pytest.mark.slow
@@ -62,3 +63,25 @@ async def test_signals_that_come_too_early_do_not_kill_it(tmp_path: Path):
     assert await worker.ended() == 1
     assert worker.detail is not None, "it was killed before it could say why it cannot start"
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+async def test_a_rehearsal_says_whether_one_would_start(tmp_path: Path):
+    said = CommandLine(None, Overrides(origin="http://127.0.0.1:1", data_dir=str(tmp_path)))
+    fit = Start(0, 1, str(tmp_path), (), said.as_json())
+    why = await rehearsed(fit, 0.0, EDGE_WORKER)
+    assert why is not None
+    assert "settings.json" in why
+    write_contents(Standing.once({}), contents_of(tmp_path))
+    assert await rehearsed(fit, 0.0, EDGE_WORKER) is None
+    assert "do not understand" not in (await rehearsed(fit, 0.0, "edge.server.no_such_program") or "")
+    assert await rehearsed(fit, 0.0, "edge.server.no_such_program") == "it ended with 1"
+    assert {file.name for file in tmp_path.iterdir()} == {"settings.json"}, "it opens and binds nothing"
+
+
+async def test_one_of_another_version_does_not_start(tmp_path: Path):
+    write_contents(Standing.once({}), contents_of(tmp_path))
+    said = CommandLine(None, Overrides(origin="http://127.0.0.1:1", data_dir=str(tmp_path)))
+    older = Start(0, 1, str(tmp_path), (), said.as_json(), protocol=PROTOCOL - 1)
+    assert "does not understand the one that runs; restart the node" in str(
+        await rehearsed(older, 0.0, EDGE_WORKER)
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.semantics.rules import SiteRules
-from edge.settings.change import Change, compare, without_restart
+from edge.settings.change import Change, compare, rolled, without_restart
 from edge.settings.network import Network, Pop
 from edge.settings.node import ListenAddress, LogSettings, LogTarget, MemorySettings, NodeSettings
 from edge.settings.sites import SiteTable
@@ -35,7 +35,8 @@ NEW = replace(
 def test_every_difference_is_named_with_what_it_takes():
     assert compare(OLD, NEW) == Change(
         live=("limits.request_line", "limits.request_head", "log.access"),
-        restart=("node.listen", "memory.capacity"),
+        roll=("memory.capacity",),
+        restart=("node.listen",),
         sites_added=("d",),
         sites_removed=("a",),
         sites_changed=("b",),
@@ -43,15 +44,22 @@ def test_every_difference_is_named_with_what_it_takes():
 
 
 def test_the_same_settings_differ_in_nothing():
-    assert compare(OLD, replace(OLD, sites=sites(a=1, b=1, c=1))) == Change((), (), (), (), ())
+    assert compare(OLD, replace(OLD, sites=sites(a=1, b=1, c=1))) == Change((), (), (), (), (), ())
 
 
 def test_what_needs_a_restart_keeps_its_old_value():
     taken = without_restart(OLD, NEW)
     assert (taken.listen, taken.memory) == (OLD.listen, OLD.memory)
     assert (taken.limits, taken.log, taken.sites) == (NEW.limits, NEW.log, NEW.sites)
-    assert compare(OLD, taken).restart == ()
-    assert compare(taken, NEW).restart == ("node.listen", "memory.capacity")
+    assert (compare(OLD, taken).roll, compare(OLD, taken).restart) == ((), ())
+    assert (compare(taken, NEW).roll, compare(taken, NEW).restart) == (("memory.capacity",), ("node.listen",))
+
+
+def test_what_needs_a_restart_of_workers_is_taken_when_they_are_replaced():
+    taken = rolled(OLD, NEW)
+    assert (taken.listen, taken.memory) == (OLD.listen, NEW.memory)
+    assert (taken.limits, taken.log, taken.sites) == (NEW.limits, NEW.log, NEW.sites)
+    assert (compare(taken, NEW).roll, compare(taken, NEW).restart) == ((), ("node.listen",))
 
 
 def test_another_network_file_counts_after_a_restart_and_another_content_at_once():

@@ -53,6 +53,16 @@ def test_every_setting_stands_in_a_table_and_says_why(schema: Schema[Any]):
         assert setting.why.endswith(".")
 
 
+def test_what_each_worker_has_for_itself_needs_no_restart_of_the_node():
+    """And nothing that its supervisor, its neighbours or its sockets know of counts before one."""
+    rolled = {path for path, setting in NODE.settings.items() if setting.roll}
+    assert {path.partition(".")[0] for path in rolled} == {"memory", "disk", "resolver"}
+    assert all(NODE.settings[path].restart for path in rolled)
+    for path in ("node.listen", "node.workers", "node.data_dir", "node.name", "purge.log", "tier.listen"):
+        assert NODE.settings[path].restart
+        assert path not in rolled
+
+
 @pytest.mark.parametrize("form", ["combined", "json", '{client} "{request}" {{}}'])
 def test_a_format_is_a_known_word_or_has_a_name_in_it(form: str):
     assert AccessFormat().read(form) == form

@@ -154,6 +154,26 @@ async def test_what_needs_a_restart_is_said_and_not_applied(node: Node, caplog: 
     assert (warning.levelname, vars(warning)["settings"]) == ("WARNING", "node.listen")
 
 
+async def test_what_needs_a_roll_is_in_force_after_one(node: Node, caplog: pytest.LogCaptureFixture):
+    node.write('[node]\nlisten = "127.0.0.1:9"\n[memory]\ncapacity = "128MiB"\n')
+    with caplog.at_level(logging.INFO, "perigee.settings"):
+        await look(node, 2)
+    said = {vars(record)["settings"]: record.message for record in caplog.records[1:]}
+    assert "perigee roll" in said["memory.capacity"]
+    assert "restart of the node" in said["node.listen"]
+    before, newest = node.reloader.settings, node.reloader.newest
+    assert (before.memory.capacity, newest.memory.capacity) != (
+        newest.memory.capacity,
+        before.memory.capacity,
+    )
+    node.write('[limits]\nidle = "5s"\n[memory]\ncapacity = "256MiB"\n')  # while they are being replaced
+    await look(node, 2)
+    node.reloader.rolled(newest)
+    now = node.reloader.settings
+    assert (now.memory, now.listen, now.limits.idle) == (newest.memory, before.listen, 5.0)
+    assert node.reloader.newest.memory.capacity == 256 << 20
+
+
 async def test_other_files_are_watched_when_the_pattern_changes(node: Node):
     (node.folder / "more").mkdir()
     (node.folder / "more" / "c.toml").write_text(SITE.format(name="c"))
