@@ -28,14 +28,15 @@ from edge.node import Node
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
-from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, Timeouts
+from edge.semantics.rules import HOUR, OriginAddress, OriginRules
 from edge.semantics.selectors import Group, Uri
 from edge.server.access_log import AccessLog
 from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
+from edge.server.missed import missed_by
 from edge.server.nodes import NodeAnswers
 from edge.server.outward import Ground, MakeOutward, Straight
-from edge.server.peers import PeerAnswers, Peers
+from edge.server.peers import BETWEEN_WORKERS, GROUPS_AT_ONCE, PeerAnswers, Peers, recall
 from edge.server.purge_method import PurgeMethod
 from edge.server.retiring import retire
 from edge.server.run_dir import purge_socket_of
@@ -55,18 +56,11 @@ FILL_WINDOW_BYTES = 1024 * 1024
 
 """
 TEND_SECONDS = 1.0
-BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
-"""Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
-ends a worker that hangs."""
 
 
 def owner_of(key: bytes, count: int) -> int:
     """Which of `count` workers owns a key (a digest, so its first bytes are spread evenly)."""
     return int.from_bytes(key[:4], "big") % count
-
-
-GROUPS_AT_ONCE = 4
-"""Cache groups in one message between workers, where there is no log: it travels in a field."""
 
 
 class Worker:
@@ -144,6 +138,7 @@ class Worker:
         if self.log is not None:
             await self.log.wait_caught_up()
         self._listen()
+        await self._serve()
         self._tasks.spawn(self._tend(), name="tend")
         self._is_started = True
 
@@ -168,9 +163,11 @@ class Worker:
     def _make_node(self) -> Node:
         settings = self.settings
         name = settings.name.encode()
+        others = [other for other in range(self._count) if other != self.index]
         self._peers = Peers(
-            [self._peer(other) for other in range(self._count) if other != self.index],
+            [self._peer(other) for other in others],
             self.measures,
+            [missed_by(self.run_dir, other) for other in others],
         )
         room = FillRoom(
             table=FillTable(),
@@ -263,8 +260,15 @@ class Worker:
                 proxies=() if is_tier else settings.proxy_protocol,
                 lane=None if is_tier else self.node.lane,
             )
-            listener.start()
             self._listeners.append(listener)
+
+    async def _serve(self) -> None:
+        """The other workers first: from then on they can tell what changes, and what they could not is read."""
+        *public, peers = self._listeners
+        peers.start()
+        await recall(missed_by(self.run_dir, self.index), self.node, self.fence, self.sweep.applied)
+        for listener in public:
+            listener.start()
 
     def _bind_tier_socket(self) -> socket.socket:
         path = self._tier_socket_of(self.index)
