@@ -22,6 +22,7 @@ from aiodns.error import DNSError
 from edge.clock import Clock
 from edge.errors import UpstreamFault
 from edge.measures import Measures
+from edge.settings.node import NodeSettings
 from edge.tasks import TaskOwner
 
 _TIMED_OUT = frozenset((pycares.errno.ARES_ETIMEOUT, pycares.errno.ARES_ECONNREFUSED))
@@ -43,6 +44,13 @@ class ResolverSettings:
     """Longer ones are cut to this [unbound cache-max-ttl: a day]."""
     negative_ttl: float = 5.0
     """How long a failure is remembered."""
+
+    @classmethod
+    def of(cls, settings: NodeSettings) -> ResolverSettings:
+        """As a node is told."""
+        said = settings.resolver
+        return cls(tuple(map(str, said.nameservers)), min_ttl=said.min_ttl, max_ttl=said.max_ttl)
+
     serve_expired: float = 3600.0
     """How long past its TTL an answer is used while look-ups fail [RFC 8767 s5: up to days]."""
     max_names: int = 4096

@@ -3,14 +3,16 @@
 Owns: `Peers` (asking) and `PeerAnswers` (answering). The messages: forget these keys; read the purge log up to there; take
 this purge, which stands in no log since there is none. Each is sent before the client of an unsafe request gets its answer,
 so that whoever asks any worker afterwards sees the change (RFC 9111 s4.4, RFC 9875 s3). A worker that does not answer within
-`PATIENCE_SECONDS` is counted; if it is dead its memory is gone anyway.
+`PATIENCE_SECONDS` is counted; if it is gone, so is its memory, and its successor reads what it missed (edge.server.missed).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from edge.errors import ClientFault, UpstreamFault
 from edge.exchange import Exchange, Reply
@@ -21,6 +23,8 @@ from edge.node import Node
 from edge.semantics.key import KEY_BYTES
 from edge.semantics.message import EMPTY, Fields
 from edge.semantics.purge_order import BadMessage, PurgeOrder, decode, encode
+from edge.semantics.rules import DAY, HOUR, Timeouts
+from edge.server.missed import Missed, note, take
 
 FORGET = b"Perigee-Forget"
 REACH = b"Perigee-Reach"
@@ -28,7 +32,15 @@ ORDER = b"Perigee-Order"
 PATIENCE_SECONDS = 1.0
 MAX_KEYS = 64
 """Keys in one message; a request makes at most three."""
+GROUPS_AT_ONCE = 4
+"""Cache groups in one message, where there is no log: it travels in a field."""
+_log = logging.getLogger("perigee.worker")
 _KEYS = re.compile(rb"[0-9a-f]{%d}(?:,[0-9a-f]{%d}){0,%d}" % (2 * KEY_BYTES, 2 * KEY_BYTES, MAX_KEYS - 1))
+
+
+BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
+"""Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
+ends a worker that hangs."""
 
 
 def owner_of(key: bytes, count: int) -> int:
@@ -37,18 +49,20 @@ def owner_of(key: bytes, count: int) -> int:
 
 
 class Peers:
-    """The other workers."""
+    """The other workers. missed: the file of each (`missed_by`); () = what they miss is lost."""
 
-    def __init__(self, others: Sequence[Upstream], measures: Measures) -> None:
+    def __init__(self, others: Sequence[Upstream], measures: Measures, missed: Sequence[Path] = ()) -> None:
         self._others = others
+        self._missed = missed
         self._unheard = measures.bound_reached.of("peer_patience")
 
     async def invalidate(self, keys: Sequence[bytes]) -> None:
         """Have the others forget `keys`; returns when all have, or when patience ends."""
         if self._others:
             for at in range(0, len(keys), MAX_KEYS):
-                said = b",".join(key.hex().encode() for key in keys[at : at + MAX_KEYS])
-                await self._tell_all(FORGET, said)
+                some = tuple(keys[at : at + MAX_KEYS])
+                said = b",".join(key.hex().encode() for key in some)
+                await self._tell_all(FORGET, said, Missed(keys=some))
 
     async def reach(self, token: bytes) -> None:
         """Have the others read the purge log up to there; returns when all have, or when patience ends."""
@@ -56,22 +70,51 @@ class Peers:
 
     async def order(self, order: PurgeOrder) -> None:
         """Have the others take a purge that stands in no log. It must be small: it travels in a field."""
-        await self._tell_all(ORDER, encode(order))
+        await self._tell_all(ORDER, encode(order), Missed(orders=(order,)))
 
-    async def _tell_all(self, name: bytes, said: bytes) -> None:
+    async def _tell_all(self, name: bytes, said: bytes, missed: Missed | None = None) -> None:
         request = UpstreamRequest(b"GET", b"/told", b"worker", Fields(((name, said),)))
-        await asyncio.gather(*(self._tell(other, request) for other in self._others))
+        await asyncio.gather(*(self._tell(at, request, missed) for at in range(len(self._others))))
 
-    async def _tell(self, other: Upstream, request: UpstreamRequest) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                answer = await other.fetch(request)
-            answer.body.abort()
-            has_heard = answer.head.status == 204
-        except (TimeoutError, UpstreamFault):
-            has_heard = False
-        if not has_heard:
-            self._unheard.value += 1
+    async def _tell(self, at: int, request: UpstreamRequest, missed: Missed | None) -> None:
+        """missed: to be kept for its successor, None = that has it from elsewhere."""
+        other = self._others[at]
+        heard = await _hears(other, request)
+        if heard:
+            return
+        if missed is not None and self._missed:
+            try:
+                await asyncio.to_thread(note, self._missed[at], missed)
+            except OSError as error:
+                _log.error("what another worker missed cannot be kept", extra={"error": str(error)})
+            if heard is False and await _hears(other, request):
+                return  # its successor is there now, and had looked before
+        self._unheard.value += 1
+
+
+async def recall(file: Path, node: Node, fence: Fence, applied: Callable[[PurgeOrder], None]) -> None:
+    """What our predecessor was not there to be told is in force when this first waits. applied: told of each purge.
+
+    To be called when the others can reach us, and before the loop turns, so that none of them is answered before. It blocks.
+    """
+    missed = take(file)
+    for order in missed.orders:
+        fence.take(order)
+        applied(order)
+    await node.invalidate(missed.keys, everywhere=False)
+
+
+async def _hears(other: Upstream, request: UpstreamRequest) -> bool | None:
+    """Whether it says that it has done it; None = it says nothing."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answer = await other.fetch(request)
+        answer.body.abort()
+        return answer.head.status == 204
+    except TimeoutError:
+        return None
+    except UpstreamFault:
+        return False
 
 
 class PeerAnswers:

@@ -29,14 +29,15 @@ from edge.node import Node
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.purge_table import PurgeTable
-from edge.semantics.rules import DAY, HOUR, OriginAddress, OriginRules, Timeouts
+from edge.semantics.rules import HOUR, OriginAddress, OriginRules
 from edge.semantics.selectors import Group, Uri
 from edge.server.access_log import AccessLog
 from edge.server.file_shares import share_files
 from edge.server.listener import Answers, Listener
+from edge.server.missed import missed_by
 from edge.server.nodes import NodeAnswers
 from edge.server.outward import Ground, MakeOutward, Straight
-from edge.server.peers import PeerAnswers, Peers, owner_of
+from edge.server.peers import BETWEEN_WORKERS, GROUPS_AT_ONCE, PeerAnswers, Peers, owner_of, recall
 from edge.server.purge_method import PurgeMethod
 from edge.server.retiring import retire
 from edge.server.run_dir import purge_socket_of
@@ -57,11 +58,6 @@ log = logging.getLogger(__name__)
 FILL_WINDOW_BYTES = 1024 * 1024
 """Bytes of one incoming body held in memory; beyond it the body goes through a file [nginx proxy_max_temp_file_size]."""
 TEND_SECONDS = 1.0
-BETWEEN_WORKERS = Timeouts(connect=1.0, first_byte=2 * HOUR, between_bytes=2 * HOUR, total=8 * DAY)
-"""Longer than what a site may allow its origin: the owner keeps the site's time, and it is the supervisor's watchdog that
-ends a worker that hangs."""
-GROUPS_AT_ONCE = 4
-"""Cache groups in one message between workers, where there is no log: it travels in a field."""
 
 
 class Worker:
@@ -120,7 +116,7 @@ class Worker:
         """Open the store, join the other workers, accept connections. Raises EdgeError, OSError."""
         settings = self.settings
         self.access_log = AccessLog(settings.log, self.clock, self.measures, trusted=settings.trusted_proxies)
-        self._names = Resolver(_resolver_settings(settings), self.clock, self.measures)
+        self._names = Resolver(ResolverSettings.of(settings), self.clock, self.measures)
         self._pool = OriginPool(self.clock, self._names, self.measures, limits=settings.limits)
         self.outward = self._make_outward(
             Ground(self._pool, settings, self.clock, self.measures, self._count)
@@ -145,6 +141,7 @@ class Worker:
         if self._tls_sockets:
             await self.tls.renew(settings)
         self._listen()
+        await self._serve()
         self._tasks.spawn(self._tend(), name="tend")
         self._is_started = True
 
@@ -169,9 +166,11 @@ class Worker:
     def _make_node(self) -> Node:
         settings = self.settings
         name = settings.name.encode()
+        others = [other for other in range(self._count) if other != self.index]
         self._peers = Peers(
-            [self._peer(other) for other in range(self._count) if other != self.index],
+            [self._peer(other) for other in others],
             self.measures,
+            [missed_by(self.run_dir, other) for other in others],
         )
         room = FillRoom(
             table=FillTable(),
@@ -247,8 +246,6 @@ class Worker:
         self._listeners += [self._listener(sock, self.node, tls=True) for sock in self._tls_sockets]
         self._listeners += [self._listener(sock, nodes, tier=True) for sock in self._tier_sockets]
         self._listeners.append(self._listener(peer_socket, PeerAnswers(self.node, self.fence), tier=True))
-        for listener in self._listeners:
-            listener.start()
 
     def _listener(
         self, sock: socket.socket, node: Answers, *, tls: bool = False, tier: bool = False
@@ -267,6 +264,14 @@ class Worker:
         if tls:
             return TlsListener(sock, node, contexts=self.tls.contexts, handshakes=self.tls.measures, **rest)
         return Listener(sock, node, tier=tier, **rest)
+
+    async def _serve(self) -> None:
+        """The other workers first: from then on they can tell what changes, and what they could not is read."""
+        *public, peers = self._listeners
+        peers.start()
+        await recall(missed_by(self.run_dir, self.index), self.node, self.fence, self.sweep.applied)
+        for listener in public:
+            listener.start()
 
     def _bind_tier_socket(self) -> socket.socket:
         path = self._tier_socket_of(self.index)
@@ -388,10 +393,3 @@ class Worker:
 def _sealing(settings: NodeSettings) -> bytes | None:
     """What passports for other nodes are sealed with."""
     return settings.tier.secrets[0] if settings.tier.secrets else None
-
-
-def _resolver_settings(settings: NodeSettings) -> ResolverSettings:
-    said = settings.resolver
-    return ResolverSettings(
-        nameservers=tuple(map(str, said.nameservers)), min_ttl=said.min_ttl, max_ttl=said.max_ttl
-    )

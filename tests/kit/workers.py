@@ -14,7 +14,7 @@ import itertools
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +42,8 @@ class OneWorker:
         self.for_nodes = for_nodes
         self._count = count
         self.is_stopped = False
+        self.again: Callable[[], Awaitable[OneWorker]]
+        """Start its successor, once it was stopped."""
 
     def key(self, target: str) -> bytes:
         """The primary key of a target."""
@@ -94,8 +96,9 @@ async def workers(
     run = Path(tempfile.mkdtemp(prefix="perigee-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, run)
-        made = []
-        for index in range(count):
+        made: list[OneWorker] = []
+
+        async def begin(index: int) -> OneWorker:
             sock = socket.create_server(("127.0.0.1", 0), backlog=128)
             tier = [socket.create_server(("127.0.0.1", 0), backlog=128)] if for_nodes else []
             worker = Worker(
@@ -113,5 +116,9 @@ async def workers(
             nodes_at = tier[0].getsockname()[1] if tier else 0
             one = OneWorker(worker, count, sock.getsockname()[1], nodes_at)
             stack.push_async_callback(one.stop)
-            made.append(one)
+            one.again = lambda: begin(index)
+            return one
+
+        for index in range(count):
+            made.append(await begin(index))  # noqa: PERF401  # one that fails ends those before it
         yield tuple(made)

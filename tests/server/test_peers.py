@@ -15,6 +15,7 @@ from edge.measures import Measures
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.selectors import Group, Uri
+from edge.server.missed import Missed, missed_by, take
 from edge.server.peers import FORGET, MAX_KEYS, ORDER, PATIENCE_SECONDS, REACH, PeerAnswers, Peers
 from tests.kit.clock import ManualClock
 from tests.kit.log_reader import HandReader
@@ -232,3 +233,30 @@ async def test_with_a_log_the_others_read_up_to_there(tmp_path: Path):
         assert await told(reader.token(3)) == 503
         with pytest.raises(ClientFault):
             await told(b"00000000000000bb:1")
+
+
+async def test_what_another_missed_is_kept_for_its_successor(tmp_path: Path):
+    measures = Measures()
+    refused = UpstreamFault("refused", proxy_status="connection_refused")
+    files = [missed_by(tmp_path, 0), missed_by(tmp_path, 1)]
+    peers = Peers([scripted(refused), scripted(DONE)], measures, files)
+    await peers.invalidate(keys(MAX_KEYS + 1))
+    assert unheard(measures) == 2
+    assert (take(files[0]).keys, take(files[1]).keys) == (tuple(keys(MAX_KEYS + 1)), ())
+    await peers.reach(b"token")  # its successor reads the log itself
+    assert take(files[0]) == Missed()
+
+
+async def test_a_successor_that_is_there_by_now_is_told(tmp_path: Path):
+    measures = Measures()
+    other = scripted(UpstreamFault("refused", proxy_status="connection_refused"), DONE)
+    await Peers([other], measures, [missed_by(tmp_path, 0)]).invalidate(keys(1))
+    assert (len(other.requests), unheard(measures)) == (2, 0)
+
+
+async def test_what_cannot_be_kept_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    measures = Measures()
+    other = scripted(UpstreamFault("refused", proxy_status="connection_refused"))
+    await Peers([other], measures, [tmp_path]).invalidate(keys(1))
+    assert unheard(measures) == 1
+    assert "cannot be kept" in caplog.text

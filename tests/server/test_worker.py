@@ -288,3 +288,28 @@ async def test_what_was_stored_is_there_after_a_restart(origin: ScriptedOrigin, 
             for target in (one.owned("/a"), other.owned("/a")):
                 assert (await one.get(target)).body == b"body"
     assert len(origin.requests) == 2
+
+
+@pytest.mark.parametrize("how", ["key", "group"])
+async def test_what_an_owner_could_not_be_told_its_successor_knows(
+    origin: ScriptedOrigin, pair: Pair, how: str
+):
+    """Its memory is gone, but what is on its disk would be served again (RFC 9111 s4.4, RFC 9875)."""
+    owner, other = pair
+    target = owner.owned("/a")
+    grouped = {**FRESH, "Cache-Groups": '"red"'}
+    origin.on(target, [Canned(200, grouped, b"old"), Canned(200, grouped, b"new")])
+    changing = other.owned("/b") if how == "group" else target
+    if how == "group":
+        origin.on(changing, Canned(200, {"Cache-Group-Invalidation": '"red"'}, b"done"))
+    else:
+        origin.on(
+            target, [Canned(200, grouped, b"old"), Canned(200, {}, b"done"), Canned(200, grouped, b"new")]
+        )
+    assert (await owner.get(target)).body == b"old"
+    await owner.stop()
+    assert (await other.request("DELETE", changing)).body == b"done"
+    successor = await owner.again()
+    assert (await successor.get(target)).body == b"new"
+    assert (await successor.get(target)).body == b"new"
+    assert other.counted("perigee_bound_reached_total")["peer_patience"] >= 1
