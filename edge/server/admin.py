@@ -156,8 +156,9 @@ class Admin:
         """
         state = self._state()
         answers = await self._ask("/readyz", [seen.index for seen in state.workers if seen.served])
+        replaced = {state.replaced, self._state().replaced}  # a roll may have gone on while they were asked
         told = [
-            {**_readiness(seen, answers.get(seen.index)), "replaced": seen.index == state.replaced}
+            {**_readiness(seen, answers.get(seen.index)), "replaced": seen.index in replaced}
             for seen in state.workers
         ]
         waited_for = [each["ready"] for each in told if not each["replaced"]]

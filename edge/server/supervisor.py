@@ -127,9 +127,9 @@ class Supervisor:
         try:
             if doors:
                 await admin.start(doors)
-            self._crew.start(tasks)
             self._roller = Roller(self._rolling(run_dir, admin), tasks)
             rolls = await serve_rolls(self._roller, run_dir)
+            self._crew.start(tasks)
             tasks.spawn(Watchdog(self._crew.keepers, admin.answering).run(), name="watchdog")
             tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:

@@ -139,6 +139,15 @@ async def test_one_that_is_being_replaced_is_not_waited_for(node: Node, happened
     assert (await node.get("/readyz"))[0] == 503
 
 
+async def test_one_that_begins_to_be_replaced_while_it_is_asked_is_not_waited_for(node: Node):
+    def readiness() -> tuple[bool, dict[str, object]]:
+        node.replaced = 1
+        return False, {"draining": True}
+
+    node.workers[1].readiness = readiness  # type: ignore[method-assign]
+    assert (await node.get("/readyz"))[0] == 200
+
+
 async def test_last_words_stay_in_the_sums(node: Node):
     for number, worker in enumerate(node.workers, 3):
         worker.measures.connections.value = number
