@@ -33,7 +33,7 @@ from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.rules import CookieRule, SiteRules
 from edge.semantics.stored import Nominated, StoredResponse
 from edge.semantics.tls_rules import HttpsRedirect
-from edge.semantics.validation import Precondition, evaluate_preconditions
+from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions
 from edge.settings.sites import SiteTable
 from edge.store.memory import Held, MemoryTier
 from edge.values import replace
@@ -50,9 +50,7 @@ PLACES = 128
 """Half of the hosts that are remembered."""
 MATCHES = 64
 """Answers to "does this kind of section match these nominated fields?" kept for each kind."""
-_NOT_PLAIN = frozenset((b"range", b"if-range", b"if-match", b"if-unmodified-since", b"cdn-loop"))
-_KEY_FIELD = b":h:"
-_KEY_COOKIE = b":c:"
+_NOT_PLAIN = (CONDITIONALS | {b"range", b"cdn-loop"}) - LOOSE
 GET, HEAD = b"GET", b"HEAD"
 
 
@@ -217,8 +215,9 @@ class Lane:
         rules = place.rules
         if ready is None or ready.rules is not rules:
             return None
-        age = ready.initial_age + (self._clock.at(mono) - ready.response_time)
-        if not 0.0 <= age < ready.lifetime:
+        freshness = held.value.freshness
+        age = freshness.age(self._clock.at(mono))  # type: ignore[arg-type]  # UnixSeconds() costs a call
+        if age >= freshness.lifetime:
             return None
         fence = self._fence
         reader = fence.reader
@@ -233,7 +232,7 @@ class Lane:
                 return None
             head, body = ready.unchanged, b""
         if not head.since <= age < head.until:
-            head.at(age, ready.lifetime, self._name)
+            head.at(age, freshness.lifetime, self._name)
         held.visited = True
         return head, b"" if line.is_head else body, line, known
 
@@ -330,9 +329,7 @@ def _is_unchanged(tags: bytes, stored: StoredResponse) -> bool:
 
 def _fits(kind: Kind, nominated: Nominated, language: bytes | None) -> bool | None:
     """Whether the request's nominated fields are the stored response's; None where a loose line says so."""
-    for name, _ in nominated:
-        field = b"cookie" if name.startswith(_KEY_COOKIE) else name.removeprefix(_KEY_FIELD)
-        if field in kind.loose:
-            return None
+    if any(keys.field_of(name) in kind.loose for name, _ in nominated):
+        return None
     rules = kind.place.rules
     return matches(nominated, RequestHead(GET, kind.place.authority, b"/", kind.fields), rules.vary, language)

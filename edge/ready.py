@@ -16,7 +16,7 @@ from edge.semantics.stored import StoredResponse
 _PLAIN_TAG = re.compile(rb'(?:W/)?"[!#-~\x80-\xff]*"')
 READY_HEAD_BYTES = 284
 """What a ready head occupies beyond its fields: its objects and numbers, Age and Cache-Status."""
-READY_BYTES = 192
+READY_BYTES = 160
 """What `Ready` occupies beyond its heads."""
 
 
@@ -55,31 +55,16 @@ class ReadyHead:
 class Ready:
     """What is kept beside a stored response in memory, by the rules it was made by. unchanged: the head of a 304.
 
-    initial_age, response_time, lifetime: of its freshness. tag: its entity tag, where an If-None-Match of just these bytes is
-    met by it.
+    tag: its entity tag, where an If-None-Match of just these bytes is met by it.
     """
 
-    __slots__ = (
-        "head",
-        "initial_age",
-        "lifetime",
-        "response_time",
-        "rules",
-        "size",
-        "tag",
-        "unchanged",
-        "verdict",
-    )
+    __slots__ = ("head", "rules", "size", "tag", "unchanged")
 
-    def __init__(self, rules: SiteRules, stored: StoredResponse, head: ReadyHead, verdict: Verdict) -> None:
+    def __init__(self, rules: SiteRules, stored: StoredResponse, head: ReadyHead) -> None:
         self.size = READY_BYTES + head.size
         self.rules = rules
         self.head = head
         self.unchanged: ReadyHead | None = None
-        self.verdict = verdict
-        freshness, tag = stored.freshness, stored.validators.etag
-        self.initial_age = freshness.initial_age
-        self.response_time = freshness.response_time
-        self.lifetime = freshness.lifetime
+        tag = stored.validators.etag
         is_plain = tag is not None and stored.head.status == 200 and _PLAIN_TAG.fullmatch(tag) is not None
         self.tag = tag if is_plain else None

@@ -95,23 +95,23 @@ class Replying:
             former = 0 if ready is None else ready.size
             verdict = Verdict(rules.name, "hit", Because.FRESH)
             made = self._ready_head(stored, head, rules, len(body), verdict)
-            ready = held.ready = Ready(rules, stored, made, verdict)
+            ready = held.ready = Ready(rules, stored, made)
             self._charge(held, ready.size - former)
-        lifetime = stored.freshness.lifetime
+        lifetime, verdict = stored.freshness.lifetime, ready.head.verdict
         if (
             not _CONDITIONALS.isdisjoint(names)
             and evaluate_preconditions(head, stored) is Precondition.NOT_MODIFIED
         ):
             if ready.unchanged is None:
                 bare = replace(stored, head=not_modified(stored.head))
-                ready.unchanged = self._ready_head(bare, head, rules, 0, ready.verdict)
+                ready.unchanged = self._ready_head(bare, head, rules, 0, verdict)
                 ready.size += ready.unchanged.size
                 self._charge(held, ready.unchanged.size)
             unchanged = ready.unchanged.at(serve.age, lifetime, self._name)
-            return Reply(304, b"", EMPTY, None, None, ready.verdict, ready=unchanged)
+            return Reply(304, b"", EMPTY, None, None, verdict, ready=unchanged)
         whole = ready.head.at(serve.age, lifetime, self._name)
         sent = body if head.method == GET else None
-        return Reply(stored.head.status, b"", EMPTY, sent, len(body), ready.verdict, ready=whole)
+        return Reply(stored.head.status, b"", EMPTY, sent, len(body), verdict, ready=whole)
 
     def _ready_head(
         self, stored: StoredResponse, request: RequestHead, rules: SiteRules, length: int, verdict: Verdict

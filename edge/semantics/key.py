@@ -143,6 +143,11 @@ def _key_names(rules: KeyRules) -> tuple[tuple[bytes, None], ...]:
     return tuple((name, None) for name in sorted(names))
 
 
+def field_of(name: bytes) -> bytes:
+    """The request field that a name among nominated fields is about, a key header or key cookie too."""
+    return b"cookie" if name.startswith(_KEY_COOKIE) else name.removeprefix(_KEY_HEADER)
+
+
 def _key_value(name: bytes, fields: Fields) -> bytes | None:
     """The lines of a key header, or the values of a key cookie, so that no two lists of them look the same."""
     bare = name[len(_KEY_HEADER) :]

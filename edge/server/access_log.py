@@ -154,29 +154,33 @@ class AccessLog:
         cells.requests.value += 1
         cells.sent.value += sent
         cells.seconds.observe(seconds)
-        if self._former is not None:
-            self._write(peer, request, reply, sent, seconds, whole=whole)
+        form = self._former
+        if form is None:
+            return
+        now = self._clock.now()
+        whole_seconds = int(now)
+        client = peer
+        if self._trusted and request is not None:
+            client = client_address(peer, request.head.fields, self._trusted)
+        millis = int((now - whole_seconds) * 1000.0)
+        moment = self._at(whole_seconds)
+        self._add(form(Ended(moment, millis, client, peer, request, reply, sent, seconds, whole)))
 
     def record_hit(self, peer: str, hit: LaneHit, sent: int, seconds: float) -> None:
         """The same as `record` for an answer of the lane, at less cost: where it is counted is kept with its head."""
         ready, _, line, known = hit
+        form = self._former
+        if form is not None and (form is not combined or self._trusted):
+            reply = Reply(ready.status, b"", EMPTY, None, None, ready.verdict)
+            self.record(peer, request_of(line, known), reply, sent, seconds, whole=True)
+            return
         cells: _Cells | None = ready.counted
         if cells is None:
             cells = ready.counted = self._looked_up(ready.verdict, ready.status)
         cells.requests.value += 1
         cells.sent.value += sent
-        durations = cells.seconds
-        if seconds <= durations.bounds[0]:  # as `observe` counts it
-            durations.counts[0] += 1
-            durations.sum += seconds
-        else:
-            durations.observe(seconds)
-        form = self._former
+        cells.seconds.observe(seconds)
         if form is None:
-            return
-        if form is not combined or self._trusted:
-            reply = Reply(ready.status, b"", EMPTY, None, None, ready.verdict)
-            self._write(peer, request_of(line, known), reply, sent, seconds, whole=True)
             return
         kind, referer = known.what, known.referer
         shown, agent = line.shown, kind.agent
@@ -188,27 +192,6 @@ class AccessLog:
             referer = kind.first.head.fields.get(b"referer")
         moment = self._at(int(self._clock.now()))
         self._add(combined_of(peer.encode(), moment, shown, ready.status, sent, escaped(referer), agent))
-
-    def _write(
-        self,
-        peer: str,
-        request: ParsedRequest | None,
-        reply: Reply,
-        sent: int,
-        seconds: float,
-        *,
-        whole: bool,
-    ) -> None:
-        form = self._former
-        assert form is not None, "no log"
-        now = self._clock.now()
-        whole_seconds = int(now)
-        client = peer
-        if self._trusted and request is not None:
-            client = client_address(peer, request.head.fields, self._trusted)
-        millis = int((now - whole_seconds) * 1000.0)
-        moment = self._at(whole_seconds)
-        self._add(form(Ended(moment, millis, client, peer, request, reply, sent, seconds, whole)))
 
     def _at(self, unix: int) -> Moment:
         moment = self._moment

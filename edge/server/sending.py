@@ -157,8 +157,7 @@ class Sending:
             self.written += len(data)
             self._transport.write(data)
         else:
-            self._write(head + b"\r\n")
-            self._write(body)
+            self._write_lines((head, b"\r\n", body))
 
     async def reply(self, request: ParsedRequest, reply: Reply, *, keep: bool) -> tuple[int, bool]:
         """Write any reply. Returns (body bytes, whether the message is whole)."""

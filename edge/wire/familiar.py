@@ -1,13 +1,12 @@
 """Field sections of requests recognised by their lines, without reading them again. PURE.
 
 Owns: `Familiar`. It is no second parser: it knows only what the one parser (edge.wire.request) took, and says that a section
-says the same. Two ways to know one:
+says the same. Three ways to know one:
 
 * the very bytes were there before;
 * all its lines were there before, in this order, in one section that the parser took. A section that it took has no line of
   bad form, and what lines say together (one Host, no length and chunks at once, what Connection takes away) is the same when
-  they are the same lines.
-
+  they are the same lines;
 * it is one of these but for its Cookie line, of the plainest form: nearly every client has one of its own.
 
 A few fields have another value with every request or page, and say nothing about where a message ends: LOOSE. They count as
@@ -71,7 +70,7 @@ class Familiar(Generic[T]):
             return found
         cut = _without_cookie(section)
         if cut is not None:
-            found = self._cut.young.get(cut) or self._cut.get(cut)
+            found = self._cut.get(cut)
         if found is None:
             found = self._by_lines(section)
             if found is None:
