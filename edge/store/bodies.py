@@ -159,8 +159,6 @@ class FileStream:
         if sent is None:
             wanted = min(READ_BYTES - offset % READ_BYTES, left)
             sent = await self._run(lambda: outlet.use(lambda out: self._file.send(out, offset, wanted)))
-        if not sent:
-            raise StoreFault("a stored body is shorter than it said")
         self._offset += sent
         return sent
 

@@ -160,21 +160,25 @@ class BodyFile:
     def send(self, out: int, offset: int, length: int) -> int:
         """Put up to `length` bytes from `offset` of the body into the socket `out`; verified first, not copied.
 
-        How many there were, less where the socket took no more or the file was cut short. Raises what the socket
-        does (BlockingIOError: it takes none now), CannotSend where files do not go into sockets, and DiskFault.
+        How many there were, at least one, less where the socket took no more or the file was cut short. Raises what the
+        socket does (BlockingIOError: it takes none now), CannotSend where files do not go into sockets, and DiskFault.
         """
         known = self._verified()
         for number in range(offset // BLOCK_BYTES, block_count(offset + length)):
             if number not in known:
                 self._checked(number, known)
         try:
-            return os.sendfile(out, self._opened().descriptor, FILE_HEADER_BYTES + offset, length)
+            sent = os.sendfile(out, self._opened().descriptor, FILE_HEADER_BYTES + offset, length)
         except OSError as error:
             if error.errno in _CANNOT_SEND:
                 raise CannotSend from None
             if error.errno == errno.EIO:
                 raise fault_of(error, "sending a body file") from None
             raise
+        if not sent:  # it was cut since it was looked at
+            self._damaged()
+            raise DiskFault(DiskFailure.DAMAGED, "a body file that ends early")
+        return sent
 
     def pread(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` of the body, fewer at its end. Reads and verifies whole blocks."""

@@ -14,7 +14,7 @@ from edge.store.bodyreading import BodyFile, CannotSend, open_body
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.openfiles import OpenFiles
 from edge.store.record import BLOCK_BYTES, FILE_HEADER_BYTES
-from edge.store.verified import BELIEVED_SECONDS
+from edge.store.verified import BELIEVED_SECONDS, Verified, stamp_of
 from tests.kit.clock import ManualClock
 from tests.kit.disk import body_of, flip
 
@@ -165,6 +165,22 @@ def test_a_file_that_was_cut_is_damaged_where_it_ends(
         assert sent(body, pipe, 0, BLOCK_BYTES) == BODY[:BLOCK_BYTES]
         with pytest.raises(DiskFault):
             body.send(pipe[0].fileno(), BLOCK_BYTES, 10)
+
+
+def test_a_file_that_is_cut_after_it_was_looked_at_is_damaged_too(
+    shelf: Shelf, pipe: tuple[socket.socket, socket.socket]
+) -> None:
+    """Between the look and the sending there is a moment, in which whoever rewrites a file has just emptied it."""
+    with shelf.open() as body:
+        os.truncate(shelf.path, FILE_HEADER_BYTES)
+        opened = body._opened()
+        opened.verified = looked_at = Verified(stamp_of(opened.descriptor), float("inf"), body.blocks)
+        for number in range(body.blocks):
+            looked_at.add(number)
+        with pytest.raises(DiskFault) as raised:
+            body.send(pipe[0].fileno(), 0, 10)
+        assert raised.value.why is DiskFailure.DAMAGED
+    assert shelf.damaged == 1
 
 
 def test_a_body_that_was_deleted_is_sent_to_its_end(
