@@ -16,11 +16,14 @@ class Valve:
 
     def __init__(self, port: int) -> None:
         self.listening = 0
+        self.heard = bytearray()
+        """What clients said."""
         self._port = port
         self._open = asyncio.Event()
         self._open.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
@@ -35,6 +38,9 @@ class Valve:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
     def shut(self) -> None:
         """Nothing that the server says gets through from now on."""
@@ -46,6 +52,7 @@ class Valve:
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers += (writer, up_writer)
         for source, sink, is_held in ((reader, up_writer, False), (up_reader, writer, True)):
             task = asyncio.get_running_loop().create_task(self._copy(source, sink, is_held=is_held))
             self._tasks.add(task)
@@ -56,6 +63,8 @@ class Valve:
             while data := await source.read(65536):
                 if is_held:
                     await self._open.wait()
+                else:
+                    self.heard += data
                 sink.write(data)
                 await sink.drain()
         sink.close()
