@@ -62,15 +62,21 @@ def request_head(
 _sections: Remembered[bytes] = Remembered()
 
 
+def remember(fields: Fields) -> None:
+    """Requests with these very fields will come again: their lines are rendered once for all of them."""
+    _sections.keep(fields, _rendered(fields))
+
+
 def _section(fields: Fields) -> bytes:
     """The field lines and the empty line behind them."""
     known = _sections.get(fields)
-    if known is not None:
-        return known
+    return _rendered(fields) if known is None else known
+
+
+def _rendered(fields: Fields) -> bytes:
     lines = b"".join([name + b": " + value + b"\r\n" for name, value in fields.lines]) + b"\r\n"
     ends = len(fields.lines) + 1
     assert lines.count(b"\n") == ends and lines.count(b"\r") == ends and b"\0" not in lines, lines[:200]
-    _sections.keep(fields, lines)
     return lines
 
 

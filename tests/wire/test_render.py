@@ -10,9 +10,11 @@ from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.render import (
     CONTINUE,
     LAST_CHUNK,
+    _sections,
     chunk,
     head,
     last_chunk,
+    remember,
     request_head,
     response_head,
     status_line,
@@ -56,6 +58,17 @@ def test_a_request_head_writes_host_and_framing_itself(method: bytes, framing: F
     assert made == method + b" /a HTTP/1.1\r\nHost: h.test\r\nX-A: 1\r\nx-a: 2\r\n" + last + b"\r\n"
 
 
+def test_only_lines_that_will_come_again_are_kept_and_they_are_the_same():
+    fields = Fields([(b"X-A", b"1"), (b"x-a", b"2")])
+    first = request_head(b"GET", b"/a", b"h.test", fields, NO_BODY)
+    assert _sections.get(fields) is None
+    remember(fields)
+    kept = _sections.get(fields)
+    assert kept is not None
+    assert first.endswith(kept)
+    assert request_head(b"GET", b"/a", b"h.test", fields, NO_BODY) == first
+
+
 @pytest.mark.parametrize(
     "framing_line", [None, (b"Content-Length", b"7"), (b"Transfer-Encoding", b"chunked")]
 )
@@ -79,6 +92,8 @@ def test_nothing_received_can_grow_a_second_head(value: bytes):
         lambda: request_head(b"GET", b"/", value, EMPTY, NO_BODY),
         lambda: response_head(200, value, [], None),
         lambda: last_chunk(Fields([(b"X", value)])),
+        lambda: remember(Fields([(b"X", value)])),
+        lambda: request_head(b"GET", b"/", b"h", Fields([(b"X", value)]), NO_BODY),
     ):
         with pytest.raises(AssertionError):
             write()
