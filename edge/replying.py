@@ -40,6 +40,7 @@ from edge.wire import render
 
 _CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
 _PARTS = (CONDITIONALS - _CONDITIONALS) | {b"range"}
+_LENGTH = frozenset((b"content-length",))
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
 _NO_STORE: Line = (b"Cache-Control", b"no-store")
 _ALLOW = b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
@@ -121,8 +122,8 @@ class Replying:
         fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
         sts = hsts_line(rules.tls, request.authority)
         fields = fields if sts is None else fields.with_set(*sts)
-        line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
-        start = render.response_head(head.status, head.reason, fields.lines, line)[:-2]
+        said = ((b"Content-Length", b"%d" % length),) if head.status not in (204, 304) else ()
+        start = render.response_start(head.status, head.reason, fields.lines, _LENGTH, *said)
         return ReadyHead(start, head.status, verdict)
 
     def stored(

@@ -98,13 +98,8 @@ def response_start(
 
     without: lower-case names of lines that stay out, Content-Length among them. more: come last, the framing line too.
     """
-    parts = [status_line(status, reason)]
-    parts += [name + b": " + value for name, value in lines if name.lower() not in without]
-    parts += [name + b": " + value for name, value in more]
-    whole = b"\r\n".join(parts) + b"\r\n"
-    ends = len(parts)
-    assert whole.count(b"\n") == ends and whole.count(b"\r") == ends and b"\0" not in whole, whole[:200]
-    return whole
+    kept = [line for line in lines if line[0].lower() not in without]
+    return head(status_line(status, reason), (*kept, *more))[:-2]
 
 
 def chunk(data: bytes) -> bytes:

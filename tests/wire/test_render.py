@@ -17,6 +17,7 @@ from edge.wire.render import (
     remember,
     request_head,
     response_head,
+    response_start,
     status_line,
     target_uri,
 )
@@ -79,6 +80,13 @@ def test_a_response_head_never_copies_a_length(framing_line):
     assert made == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nX-B: 2\r\n" + framed + b"Connection: close\r\n\r\n"
 
 
+def test_a_head_that_is_completed_later_lacks_the_empty_line_and_what_is_to_stay_out():
+    lines = [(b"X-A", b"1"), (b"content-LENGTH", b"5"), (b"AGE", b"2")]
+    without = frozenset((b"content-length", b"age"))
+    made = response_start(200, b"", lines, without, (b"Age", b"3"), (b"Content-Length", b"7"))
+    assert made == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nAge: 3\r\nContent-Length: 7\r\n"
+
+
 BREAKS = [b"a\r\nX: 1", b"a\n", b"\ra", b"a\0b", b"a\r\n\r\nGET / HTTP/1.1"]
 
 
@@ -91,6 +99,9 @@ def test_nothing_received_can_grow_a_second_head(value: bytes):
         lambda: request_head(b"GET", value, b"h", EMPTY, NO_BODY),
         lambda: request_head(b"GET", b"/", value, EMPTY, NO_BODY),
         lambda: response_head(200, value, [], None),
+        lambda: response_start(200, value, [], frozenset()),
+        lambda: response_start(200, b"", [(b"X", value)], frozenset()),
+        lambda: response_start(200, b"", [], frozenset(), (b"X", value)),
         lambda: last_chunk(Fields([(b"X", value)])),
         lambda: remember(Fields([(b"X", value)])),
         lambda: request_head(b"GET", b"/", b"h", Fields([(b"X", value)]), NO_BODY),
