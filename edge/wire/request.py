@@ -14,9 +14,9 @@ from edge.errors import ClientFault
 from edge.semantics.key import canonical_host
 from edge.semantics.message import Authority, Fields, RequestHead
 from edge.values import value
-from edge.wire.fields import read_section
+from edge.wire.fields import sort_lines
 from edge.wire.framing import CHUNKED, NO_BODY, Framing, Length
-from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, TCHAR
+from edge.wire.grammar import BARE_CONTROL, TCHAR, read_lines
 from edge.wire.limits import Limits
 
 # Targets: visible ASCII without the bytes RFC 3986 never allows and that programs disagree about (" < > \ #).
@@ -130,9 +130,10 @@ REMEMBERED_SECTIONS = 512
 
 def _said(section: bytes, scheme: bytes, is_11: bool) -> _Said:  # positional: it is part of a cache's key
     """Read a field section. Raises ClientFault."""
-    if FIELD_SECTION.fullmatch(section) is None:
+    lines = read_lines(section, 0)
+    if lines is None:
         raise ClientFault("malformed header field")
-    parts = read_section(section)
+    parts = sort_lines(lines)
     hop, options = parts.hop, parts.options
     hosts = hop.get(b"host", [])
     if len(hosts) != 1 and (is_11 or hosts):
