@@ -82,22 +82,15 @@ class Store:
         self._on_fault = on_fault
         self._reads = measures.store_reads
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
-        self._writing = None
+        self._pace = Pace(rests=measures.store_rests.of())
+        self._writing: WriteBehind | None = None
+        self._at_hand: AtHand | None = None
         if disk is not None:
             self._writing = WriteBehind(
                 disk, measures, write_behind_bytes, on_fault, written=self._look_again
             )
-        self._pace = Pace(rests=measures.store_rests.of())
-        self._at_hand: AtHand | None = None
-        if disk is not None and self._writing is not None:
-            self._at_hand = AtHand(
-                disk,
-                memory,
-                self._writing.pending,
-                self._remember,
-                self._reads.of("disk", "found"),
-                self._pace,
-            )
+            pending, found = self._writing.pending, self._reads.of("disk", "found")
+            self._at_hand = AtHand(disk, memory, pending, self._remember, found, self._pace)
         self._loading: dict[bytes, _Loading] = {}
         self._opening: dict[bytes, set[Opening]] = {}
         self.contents = Contents(
