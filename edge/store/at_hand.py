@@ -38,13 +38,13 @@ class AskedLately:
     __slots__ = ("_table",)
 
     def __init__(self) -> None:
-        self._table = array("L", bytes(8 * LEAST_WINDOW))
+        self._table = array("I", bytes(4 * LEAST_WINDOW))
 
     def again(self, key: bytes, window: int) -> bool:
         """Whether `key` was asked for within about the last `window` questions; it is from now on."""
         window = min(max(window, LEAST_WINDOW), MOST_WINDOW)
         if not window // 2 <= len(self._table) <= 2 * window:
-            self._table = array("L", bytes(8 * window))
+            self._table = array("I", bytes(4 * window))
         hashed = hash(key)
         at, fingerprint = hashed % len(self._table), hashed >> 32 & _FINGERPRINT
         was = self._table[at] == fingerprint
