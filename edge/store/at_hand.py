@@ -117,7 +117,7 @@ class AtHand:
         try:
             for variant in variants:
                 record = self._disk.read_now(key, variant, self._rows)
-                stored = None if record is None else head_of(record, key, variant)
+                stored = None if record is None else head_of(record.meta, key, variant)
                 if record is None or stored is None or not isinstance(record.body, bytes):
                     return []
                 found.append((stored, record.body))

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
-from edge.semantics.key import variant_digest
 from edge.semantics.stored import StoredResponse
-from edge.store.codec import decode
 from edge.store.disk import DiskRow, DiskTier
+from edge.store.loading import head_of
 from edge.store.memory import Held, MemoryTier
 from edge.store.writing import WriteBehind
 
@@ -141,13 +140,6 @@ class Contents:
 
 
 def _look(disk: DiskTier, keys: Sequence[bytes]) -> list[StoredRow]:
-    return [StoredRow(row, _stored(row)) for key in keys for row in disk.look(key)]
-
-
-def _stored(row: DiskRow) -> StoredResponse | None:
-    try:
-        stored = decode(row.meta)
-    except ValueError:
-        return None
-    is_there = stored.key == row.primary and variant_digest(stored.nominated) == row.variant
-    return stored if is_there else None
+    return [
+        StoredRow(row, head_of(row.meta, row.primary, row.variant)) for key in keys for row in disk.look(key)
+    ]
