@@ -25,7 +25,7 @@ SEND_BYTES = 1024 * 1024
 
 
 class Run(Protocol):
-    """Calls a blocking function in a store thread."""
+    """Calls a blocking function in a store thread. Raises StoreFault when the store is closed."""
 
     def __call__(self, blocking: Callable[[], T], /) -> Awaitable[T]:
         """What it returns or raises."""

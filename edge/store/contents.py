@@ -11,31 +11,22 @@ in the store's threads, counts as no use, and moves nothing into memory. Rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
 
 from edge.semantics.stored import StoredResponse
+from edge.store.bodies import Run
 from edge.store.disk import DiskRow, DiskTier
 from edge.store.loading import head_of
 from edge.store.memory import Held, MemoryTier
 from edge.store.writing import WriteBehind
-
-T = TypeVar("T")
 
 ROWS = 64
 """Rows read, or deleted, at a time: some 4 ms of a thread, which lets go of the interpreter several times a row."""
 
 KEYS = 1024
 """Keys looked up in the index at a time: 0.5 ms of the loop, where all that they had is gone by now."""
-
-
-class Reading(Protocol):
-    """A blocking call in a reading thread. Raises StoreFault when the store is closed."""
-
-    def __call__(self, blocking: Callable[[], T], /) -> Awaitable[T]:
-        """What it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +50,7 @@ class Contents:
         writing: WriteBehind | None,
         *,
         owns: Callable[[bytes], bool],
-        read: Reading,
+        read: Run,
         forget_one: Callable[[StoredResponse], None],
         look_again: Callable[[bytes], None],
     ) -> None:
