@@ -21,6 +21,7 @@ from edge.exchange import Exchange
 from edge.fill.order import BACKGROUND, NEED, Route
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.passport import PASSPORT, issue
+from edge.semantics.answer import SPECIAL
 from edge.semantics.forwarding import (
     Network,
     authority_seen_by_client,
@@ -36,7 +37,7 @@ from edge.semantics.remembered import Remembered
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.semantics.syntax import list_of_lines
-from edge.semantics.validation import CONDITIONALS, conditional_fields
+from edge.semantics.validation import conditional_fields
 from edge.values import replace, value
 from edge.wire.render import remember
 
@@ -46,7 +47,6 @@ FOR_NODE = b"Perigee-For-Node"
 """Between workers: it was another node that asked."""
 _AUTHORITY, _HOPS, _NEED, _BACKGROUND = (name.lower() for name in (AUTHORITY, HOPS, NEED, BACKGROUND))
 _OURS = (_AUTHORITY, _HOPS, _NEED, _BACKGROUND, PASSPORT.lower(), FOR_NODE.lower())
-_PARTS = CONDITIONALS | {b"range"}
 GET, HEAD, OPTIONS, TRACE = b"GET", b"HEAD", b"OPTIONS", b"TRACE"
 
 
@@ -334,7 +334,7 @@ def _is_for_node(exchange: Exchange) -> bool:
 
 def _validating(head: RequestHead, validating: tuple[StoredResponse, ...]) -> Fields:
     """The fields of a fill's request: our conditionals in the place of the client's, and the whole of it."""
-    return head.fields.without(_PARTS).with_added(*conditional_fields(validating))
+    return head.fields.without(SPECIAL).with_added(*conditional_fields(validating))
 
 
 def _authority(fields: Fields) -> Authority:

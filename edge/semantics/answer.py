@@ -16,7 +16,7 @@ from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions, range_applies
 
 SPECIAL = CONDITIONALS | {b"range"}
-"""A request without any of these fields gets the stored response as it is."""
+"""A request without any of these fields wants the whole as it is; with them the answer may be another, or a part of it."""
 
 _ABOUT_CONTENT = frozenset(
     (
