@@ -22,6 +22,7 @@ from edge.fill.table import Alone, Follow, Lead, Lease
 from edge.fill.upstream import HeldBack
 from edge.replying import Replying
 from edge.semantics import key as keys
+from edge.semantics.answer import SPECIAL
 from edge.semantics.decide import decide_reuse, stale_usable
 from edge.semantics.decisions import Forward, Serve, ServeStale
 from edge.semantics.freshening import STALE_IF_ERROR_STATUSES
@@ -29,7 +30,6 @@ from edge.semantics.message import RequestHead, UnixSeconds
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import Selectors, StoredResponse
-from edge.semantics.validation import CONDITIONALS
 from edge.store.store import Store
 from edge.streams import BoundedBody
 from edge.tasks import TaskOwner
@@ -39,7 +39,6 @@ from edge.values import replace, value
 GET, HEAD, POST = b"GET", b"HEAD", b"POST"
 MAX_ROUNDS = 4
 """How often one request may join fills that then do not serve it, before it goes alone."""
-_PARTS = CONDITIONALS | {b"range"}
 
 
 @value(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Fetching:
             case Alone(remembered):
                 if remembered:
                     forward = replace(forward, because=Because.UNCACHEABLE_REMEMBERED)
-                    if not _PARTS.isdisjoint(asked.head.fields.names()):
+                    if not SPECIAL.isdisjoint(asked.head.fields.names()):
                         return await self.passed_on(asked, forward, by_owner=True)
                 return await self._lead(asked, forward, self._start(asked, forward, len(candidates), None))
             case _ as never:
@@ -388,7 +387,7 @@ def _is_too_much(head: RequestHead, found: Private) -> bool:
     the owner keeps is large, and the second answer costs the owner next to nothing.
     """
     if found.because is Because.FORWARDED_TO_OWNER:
-        return not _PARTS.isdisjoint(head.fields.names())
+        return not SPECIAL.isdisjoint(head.fields.names())
     return b"range" in head.fields
 
 

@@ -1,6 +1,6 @@
 """The answer of a fill for those who asked for it: its body while it comes in, and what is sent at once.
 
-Owns: `FillSource`; `at_once` and `plain_body`: most of what is stored came whole with its head and is wanted as it is, and
+Owns: `FillSource`; `is_plain` and `at_once`: most of what is stored came whole with its head and is wanted as it is, and
 goes out in one pass, without the values that a range or an edit would need. Rule: it is to the byte what `Replying.filled`
 makes of the same (tests/test_filled.py).
 """
@@ -9,17 +9,12 @@ from __future__ import annotations
 
 from edge.exchange import Reply, Verdict
 from edge.fill.body import FillBody, FillReader
-from edge.fill.order import Streaming
-from edge.semantics.decisions import Forward
+from edge.semantics.answer import SPECIAL
 from edge.semantics.forwarding import has_ours, via_line
-from edge.semantics.message import EMPTY, Line, RequestHead, UnixSeconds
-from edge.semantics.reasons import Because
+from edge.semantics.message import EMPTY, Line, RequestHead, ResponseHead
 from edge.semantics.rules import SiteRules
-from edge.semantics.status import stored_member
-from edge.semantics.validation import CONDITIONALS
 from edge.wire import render
 
-_SPECIAL = CONDITIONALS | {b"range"}
 GET = b"GET"
 _WRITTEN_BY_US = frozenset((b"age", b"content-length"))
 _WITH_HSTS = _WRITTEN_BY_US | {b"strict-transport-security"}
@@ -46,59 +41,41 @@ class FillSource:
         return self._body.reader(start, stop)
 
 
-def plain_body(head: RequestHead, rules: SiteRules, found: Streaming) -> bytes | None:
-    """The body of an answer that is sent whole and as it came; None where anything has to be looked at or changed."""
-    edit, body = rules.headers.to_client, found.body
-    if (
+def is_plain(head: RequestHead, rules: SiteRules, came: ResponseHead) -> bool:
+    """Whether an answer with the head `came` is sent whole and as it came: nothing of it has to be looked at or changed."""
+    edit = rules.headers.to_client
+    return not (
         edit.remove
         or edit.set
         or edit.add
-        or not body.ended
-        or not body.is_whole_in_memory
-        or body.trailers.lines
-        or found.length is None
         or head.method != GET
-        or found.head.status in (204, 304)
-        or not _SPECIAL.isdisjoint(head.fields.names())
-        or has_ours(found.head.fields)
-    ):
-        return None
-    return body.join()
+        or came.status in (204, 304)
+        or not SPECIAL.isdisjoint(head.fields.names())
+        or has_ours(came.fields)
+    )
 
 
 def at_once(
     node: bytes,
-    rules: SiteRules,
-    forward: Forward,
-    found: Streaming,
+    head: ResponseHead,
     body: bytes,
-    now: UnixSeconds,
+    member: bytes,
+    verdict: Verdict,
     *,
-    collapsed: bool,
+    age: float | None,
     hsts: Line | None,
 ) -> Reply:
-    """The reply that sends `body`, which `plain_body` gave. node: our name. hsts: Strict-Transport-Security, None = none."""
-    stored = found.stored
-    # Who caused the fill gets the head as it came, with what the store may not keep.
-    head, age = stored.head if collapsed else found.head, stored.freshness.age(now)
-    is_stand_in = found.because is Because.STALE_IF_ERROR
-    member = member_behind(found.behind, collapsed=collapsed) or stored_member(
-        node,
-        forward.fwd,
-        head.status,
-        stored.freshness.lifetime - int(age),
-        forward.because,
-        collapsed=collapsed,
-    )
+    """The reply that sends `body` as it is behind `head`.
+
+    node: our name. age: None = it is not said. hsts: Strict-Transport-Security, None = none.
+    """
     length, ours = (b"Content-Length", b"%d" % len(body)), _WRITTEN_BY_US
     lines: tuple[Line, ...] = (via_line(node, head.minor), (b"Cache-Status", member), length)
     if hsts is not None:
         lines, ours = (*lines[:-1], hsts, length), _WITH_HSTS
-    if found.has_age or collapsed:
+    if age is not None:
         lines = ((b"Age", b"%d" % int(age)), *lines)
     start = render.response_start(head.status, head.reason, head.fields.lines, ours, *lines)
-    because = found.because if is_stand_in else forward.because
-    verdict = Verdict(rules.name, forward.fwd.value, because, stored=True, collapsed=collapsed)
     return Reply(head.status, b"", EMPTY, body, len(body), verdict, ready=start)
 
 

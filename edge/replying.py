@@ -15,7 +15,7 @@ from edge.errors import ClientFault, EdgeError
 from edge.exchange import BodyStream, Reply, Verdict
 from edge.fill.order import NOT_TO_BE_STORED, STALE, FromStore, Private, Streaming
 from edge.fill.upstream import HeldBack
-from edge.filled import FillSource, at_once, member_behind, plain_body
+from edge.filled import FillSource, at_once, is_plain, member_behind
 from edge.ready import Ready, ReadyHead
 from edge.semantics.answer import build_answer, not_modified
 from edge.semantics.decisions import Answer, Forward, Serve, ServeStale
@@ -28,6 +28,7 @@ from edge.semantics.status import (
     cache_status_member,
     hit_member,
     proxy_status,
+    stored_member,
 )
 from edge.semantics.stored import StoredResponse
 from edge.semantics.tls_rules import hsts_line
@@ -40,6 +41,7 @@ from edge.wire import render
 
 _CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
 _PARTS = (CONDITIONALS - _CONDITIONALS) | {b"range"}
+_LENGTH = frozenset((b"content-length",))
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
 _NO_STORE: Line = (b"Cache-Control", b"no-store")
 _ALLOW = b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
@@ -121,8 +123,8 @@ class Replying:
         fields = response_to_client(head.fields, rules, via=via_line(self._name, head.minor))
         sts = hsts_line(rules.tls, request.authority)
         fields = fields if sts is None else fields.with_set(*sts)
-        line = (b"Content-Length", b"%d" % length) if head.status not in (204, 304) else None
-        start = render.response_head(head.status, head.reason, fields.lines, line)[:-2]
+        said = ((b"Content-Length", b"%d" % length),) if head.status not in (204, 304) else ()
+        start = render.response_start(head.status, head.reason, fields.lines, _LENGTH, *said)
         return ReadyHead(start, head.status, verdict)
 
     def stored(
@@ -170,40 +172,45 @@ class Replying:
     ) -> Reply:
         """A storable answer, while its body may still be coming in."""
         stored = found.stored
-        if not tier and found.kept and (body := plain_body(head, rules, found)) is not None:
-            hsts = hsts_line(rules.tls, head.authority)
-            return at_once(self._name, rules, forward, found, body, now, collapsed=collapsed, hsts=hsts)
         # Trailers come behind a chunked body only; the length may then not be said.
         length = None if found.body.trailers.lines and head.method == GET else found.length
         source = FillSource(found.body, length)
         age = stored.freshness.age(now)
-        member = member_behind(found.behind, collapsed=collapsed) or cache_status_member(
-            self._name,
-            fwd=forward.fwd,
-            fwd_status=stored.head.status,
-            ttl=stored.freshness.lifetime - int(age),
-            stored=found.kept,
-            collapsed=collapsed,
-            detail=forward.because if found.kept else found.because,
-        )
+        member = self._filled_member(forward, found, age, collapsed=collapsed)
+        because = found.because if found.because is Because.STALE_IF_ERROR else forward.because
+        verdict = Verdict(rules.name, forward.fwd.value, because, stored=found.kept, collapsed=collapsed)
+        says_age = found.has_age or collapsed
+        # Who caused the fill gets the head as it came, with what the store may not keep.
+        came = stored.head if collapsed else found.head
+        if not tier and found.kept and is_plain(head, rules, came) and (body := source.at_hand) is not None:
+            hsts = hsts_line(rules.tls, head.authority)
+            said = age if says_age else None
+            return at_once(self._name, came, body, member, verdict, age=said, hsts=hsts)
         if length is None:
             # No range and no length of a body whose end is not known.
             head = _without_range(head)
         if not collapsed:
-            # Who caused the fill gets the head as it came, with what the store may not keep.
-            stored = replace(stored, head=replace(found.head, fields=found.head.fields.without((b"age",))))
-        stored = replace(stored, body_length=length or 0)
+            came = replace(came, fields=came.fields.without((b"age",)))
+        stored = replace(stored, head=came, body_length=length or 0)
         answer = build_answer(head, stored, age, _boundary(head), self.max_ranges, for_tier=tier)
         if answer.spans and list(answer.spans) != sorted(answer.spans) and source.at_hand is None:
             # Ranges in another order than the bytes come in: the fill would wait for the later reader of the earlier
             # bytes, and that one for the fill. RFC 9110 s14.2 allows to ignore them.
             answer = build_answer(_without_range(head), stored, age, b"", self.max_ranges, for_tier=tier)
-        if not (found.has_age or collapsed):
+        if not says_age:
             answer = _without_age(answer)
-        is_stand_in = found.because is Because.STALE_IF_ERROR
-        because = found.because if is_stand_in else forward.because
-        verdict = Verdict(rules.name, forward.fwd.value, because, stored=found.kept, collapsed=collapsed)
         return self._reply(answer, source, member, rules, verdict, tier=tier)
+
+    def _filled_member(self, forward: Forward, found: Streaming, age: float, *, collapsed: bool) -> bytes:
+        behind = member_behind(found.behind, collapsed=collapsed)
+        if behind:
+            return behind
+        ttl, status = found.stored.freshness.lifetime - int(age), found.stored.head.status
+        if found.kept:
+            return stored_member(self._name, forward.fwd, status, ttl, forward.because, collapsed=collapsed)
+        return cache_status_member(
+            self._name, fwd=forward.fwd, fwd_status=status, ttl=ttl, collapsed=collapsed, detail=found.because
+        )
 
     def revalidated(
         self,

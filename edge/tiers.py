@@ -21,6 +21,7 @@ from edge.exchange import Exchange
 from edge.fill.order import BACKGROUND, NEED, Route
 from edge.fill.upstream import Upstream, UpstreamRequest
 from edge.passport import PASSPORT, issue
+from edge.semantics.answer import SPECIAL
 from edge.semantics.forwarding import (
     Network,
     authority_seen_by_client,
@@ -36,8 +37,9 @@ from edge.semantics.remembered import Remembered
 from edge.semantics.rules import SiteRules
 from edge.semantics.stored import StoredResponse
 from edge.semantics.syntax import list_of_lines
-from edge.semantics.validation import CONDITIONALS, conditional_fields
+from edge.semantics.validation import conditional_fields
 from edge.values import replace, value
+from edge.wire.render import remember
 
 AUTHORITY = b"Perigee-Authority"
 HOPS = b"Perigee-Hops"
@@ -45,7 +47,6 @@ FOR_NODE = b"Perigee-For-Node"
 """Between workers: it was another node that asked."""
 _AUTHORITY, _HOPS, _NEED, _BACKGROUND = (name.lower() for name in (AUTHORITY, HOPS, NEED, BACKGROUND))
 _OURS = (_AUTHORITY, _HOPS, _NEED, _BACKGROUND, PASSPORT.lower(), FOR_NODE.lower())
-_PARTS = CONDITIONALS | {b"range"}
 GET, HEAD, OPTIONS, TRACE = b"GET", b"HEAD", b"OPTIONS", b"TRACE"
 
 
@@ -107,7 +108,7 @@ class Tiers:
         self._workers = workers
         self._origin_of = origin_of
         self._known: Remembered[tuple[SiteRules, Fields]] = Remembered()
-        """What requests to origins carry, by what they came with."""
+        """What requests to origins carry, by what they came with. The rules are held, since their id is part of the key."""
 
     def owns(self, key: bytes) -> bool:
         """True when this worker owns the key."""
@@ -244,17 +245,19 @@ class Tiers:
         passed_on: bool = False,
     ) -> UpstreamRequest:
         hops = self._hops(exchange)
-        if conditional or head.method not in (GET, HEAD):
+        if conditional or head.fields is not exchange.request.head.fields or head.method not in (GET, HEAD):
+            # Of fields that are not the parser's own object (a tier's, cleaned ones) no later request has these very ones.
             fields = self._fields_to_origin(head, rules, hops, conditional, passed_on=passed_on)
         else:
             # The same for all that one client asks of one host, and known by the object that its fields are.
             of = (id(rules), head.authority, hops, head.minor, passed_on)
             known = self._known.get(head.fields, of)
-            if known is not None and known[0] is rules:
+            if known is not None:
                 fields = known[1]
             else:
                 fields = self._fields_to_origin(head, rules, hops, (), passed_on=passed_on)
                 self._known.keep(head.fields, (rules, fields), of)
+                remember(fields)
         host = rules.origin.host_header or head.authority.render()
         parsed = exchange.request
         if passed_on and head.method not in (GET, HEAD):
@@ -331,7 +334,7 @@ def _is_for_node(exchange: Exchange) -> bool:
 
 def _validating(head: RequestHead, validating: tuple[StoredResponse, ...]) -> Fields:
     """The fields of a fill's request: our conditionals in the place of the client's, and the whole of it."""
-    return head.fields.without(_PARTS).with_added(*conditional_fields(validating))
+    return head.fields.without(SPECIAL).with_added(*conditional_fields(validating))
 
 
 def _authority(fields: Fields) -> Authority:

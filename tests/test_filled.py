@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from edge.exchange import Reply
 from edge.fill.body import FillBody
 from edge.fill.order import Streaming
-from edge.filled import FillSource, at_once, member_behind, plain_body
+from edge.filled import FillSource, at_once, is_plain, member_behind
 from edge.guarding import with_hsts
 from edge.replying import Replying
 from edge.semantics.decisions import Forward
 from edge.semantics.message import Fields, Line, RequestHead, ResponseHead
 from edge.semantics.reasons import Because, Forwarded
 from edge.semantics.rules import HeaderEdit, HeaderRules, SiteRules
+from edge.semantics.status import stored_member
 from edge.semantics.stored import StoredResponse
 from edge.semantics.tls_rules import NO_TLS, TlsRules, hsts_line
 from edge.semantics.validation import parse_validators
@@ -99,8 +100,12 @@ def test_it_is_what_the_long_way_makes(
     assert (quick.status, quick.body, quick.length, quick.verdict) == (
         *(slow.status, slow.body, slow.length, slow.verdict),
     )
-    hsts = hsts_line(tls, HERE)
-    alike = at_once(b"edge-1", plain, MISS, found, body, now, collapsed=collapsed, hsts=hsts)
+    came, age = found.stored.head if collapsed else found.head, FRESH.age(now)
+    member = member_behind(behind, collapsed=collapsed) or stored_member(
+        b"edge-1", MISS.fwd, status, FRESH.lifetime - int(age), MISS.because, collapsed=collapsed
+    )
+    said = age if has_age or collapsed else None
+    alike = at_once(b"edge-1", came, body, member, slow.verdict, age=said, hsts=hsts_line(tls, HERE))
     assert sent(alike) == sent(quick)
 
 
@@ -131,13 +136,20 @@ def with_trailers() -> Streaming:
         (asking(), PLAIN, replace(found_of(HEAD), length=None)),
         (asking(), PLAIN, streaming_in()),
         (asking(), PLAIN, with_trailers()),
+        (asking(), PLAIN, replace(found_of(HEAD), kept=False)),
     ],
 )
 def test_what_has_to_be_looked_at_goes_the_long_way(
     request_head: RequestHead, rules: SiteRules, found: Streaming
 ):
-    assert plain_body(request_head, rules, found) is None
-    assert plain_body(asking(), PLAIN, found_of(HEAD)) == b"body"
+    def filled(head: RequestHead, rules: SiteRules, found: Streaming) -> Reply:
+        return Replying(b"edge-1", 4).filled(head, rules, MISS, found, NOW, collapsed=False, tier=False)
+
+    assert filled(request_head, rules, found).ready is None
+    quick = filled(asking(), PLAIN, found_of(HEAD))
+    assert quick.ready is not None
+    assert quick.body == b"body"
+    assert is_plain(asking(), PLAIN, HEAD)
     assert request_head.authority == HERE
 
 

@@ -1,15 +1,20 @@
-"""What is remembered of the requests of one client is told of no other."""
+"""What is remembered of the requests of one client is told of no other, and what cannot come again is not remembered."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from edge.exchange import Exchange
-from edge.semantics.message import Authority
-from edge.semantics.rules import HeaderEdit, HeaderRules, SiteRules
+from edge.semantics.forwarding import cleaned_request
+from edge.semantics.message import Authority, Line
+from edge.semantics.rules import CookieRule, HeaderEdit, HeaderRules, SiteRules, StoreRules
+from edge.wire.render import _sections
 from tests.kit.node_bench import exchange
-from tests.test_tiers import KEY, PARTS, RULES, built, tiers
+from tests.kit.stored_responses import holding
+from tests.test_tiers import AS_WORKER, KEY, PARTS, RULES, built, tiers
 
 
 def test_what_is_remembered_of_one_request_is_told_of_no_other():
@@ -38,3 +43,26 @@ def test_what_is_remembered_of_one_request_is_told_of_no_other():
                 (passed_on,) = at_once.straight(other, other.request.head, rules, KEY)
                 (anew,) = tiers().straight(other, other.request.head, rules, KEY)
                 assert passed_on.build(()) == anew.build(())
+
+
+@pytest.mark.parametrize(
+    ("asked", "validators", "comes_again"),
+    [
+        pytest.param(exchange(b"GET", b"/a", (b"Accept", b"*/*")), (), True, id="as the parser gave it"),
+        pytest.param(exchange(b"GET", b"/a", AS_WORKER, tier=True), (), False, id="of a tier"),
+        pytest.param(exchange(b"GET", b"/a", (b"Cookie", b"a=1; b=2")), (), False, id="cleaned"),
+        pytest.param(exchange(b"GET", b"/a"), ((b"ETag", b'"v1"'),), False, id="with our conditionals"),
+    ],
+)
+def test_only_what_can_come_again_is_remembered(
+    asked: Exchange, validators: tuple[Line, ...], *, comes_again: bool
+):
+    rules = SiteRules(store=StoreRules(cookie=CookieRule.STRIP))
+    made = tiers()
+    head = cleaned_request(made.restored(asked), rules)
+    validating = (holding(*validators),) if validators else ()
+    for _ in range(2):
+        (route,) = made.routes(asked, head, rules, KEY)
+        fields = route.build(validating).fields
+        assert (_sections.get(fields) is not None) is comes_again
+    assert len(made._known) == comes_again

@@ -15,8 +15,8 @@ from edge.semantics.ranges import content_range, multipart, requested_spans, uns
 from edge.semantics.stored import StoredResponse
 from edge.semantics.validation import CONDITIONALS, Precondition, evaluate_preconditions, range_applies
 
-_SPECIAL = CONDITIONALS | {b"range"}
-"""A request without any of these fields gets the stored response as it is."""
+SPECIAL = CONDITIONALS | {b"range"}
+"""A request without any of these fields wants the whole as it is; with them the answer may be another, or a part of it."""
 
 _ABOUT_CONTENT = frozenset(
     (
@@ -58,7 +58,7 @@ def build_answer(
     """
     head = with_age(stored.head, age)
     length = stored.body_length
-    if _SPECIAL.isdisjoint(request.fields.names()):
+    if SPECIAL.isdisjoint(request.fields.names()):
         return Answer(head, () if request.method == b"HEAD" else None, length)
     precondition = evaluate_preconditions(request, stored)
     if precondition is Precondition.NOT_MODIFIED:

@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from edge.semantics.answer import SPECIAL
 from edge.semantics.directives import SURROGATE_CAPABILITY
 from edge.semantics.key import BadTarget, accept_encoding, canonical_target, keyed_cookies
 from edge.semantics.message import Authority, Fields, Line, RequestHead, ResponseHead
 from edge.semantics.rules import COUNTRY, CookieRule, HeaderEdit, KeyRules, SetCookieRule, SiteRules
 from edge.semantics.syntax import format_http_date, list_of_lines
 from edge.semantics.tls_rules import CLIENT_CERT
-from edge.semantics.validation import CONDITIONALS
 
 UNTRUSTED = frozenset(
     (
@@ -104,7 +104,6 @@ MAX_HOPS = 16
 
 Network = IPv4Network | IPv6Network
 
-_PARTS = CONDITIONALS | {b"range"}
 _NO_NAME = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z:]")
 _WITH_PORT = re.compile(rb"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+)(?::[0-9]+)?")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -176,7 +175,7 @@ def request_to_upstream(
     our own validators. keep_client_conditionals: the client's conditionals and Range go along, where the answer will not
     be stored. tier: the next tier is ours; the site's edits are then left to it.
     """
-    fields = request.fields if keep_client_conditionals else request.fields.without(_PARTS)
+    fields = request.fields if keep_client_conditionals else request.fields.without(SPECIAL)
     if request.method in {b"GET", b"HEAD"}:
         coding = accept_encoding(fields, rules.vary)
         if coding is not None and (coding,) != fields.all(b"accept-encoding"):

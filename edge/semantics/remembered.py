@@ -15,13 +15,16 @@ from edge.semantics.message import Fields
 V = TypeVar("V")
 
 REMEMBERED = 512
-"""As many as the sections that the parser remembers."""
+"""Sections that the parser remembers, and things made of such."""
 REMEMBERED_BYTES = 4 * 1024
-"""Names and values of fields of which something is remembered; larger ones are made up to fill the memory."""
+"""A section, or names and values of fields, of which something is remembered; larger ones are made up to fill the memory."""
 
 
 class Remembered(Generic[V]):
-    """At most `most` values, each by some fields and whatever else it was made of (hashable, compared by value)."""
+    """At most `most` values, each by some fields and whatever else it was made of (hashable, compared by value).
+
+    It is no `Recent`, which is sure to have only half of what it may hold: of 400 in turns it would find 44 %.
+    """
 
     __slots__ = ("_held", "_most")
 

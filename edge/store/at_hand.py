@@ -38,13 +38,13 @@ class AskedLately:
     __slots__ = ("_table",)
 
     def __init__(self) -> None:
-        self._table = array("L", bytes(8 * LEAST_WINDOW))
+        self._table = array("I", bytes(4 * LEAST_WINDOW))
 
     def again(self, key: bytes, window: int) -> bool:
         """Whether `key` was asked for within about the last `window` questions; it is from now on."""
         window = min(max(window, LEAST_WINDOW), MOST_WINDOW)
         if not window // 2 <= len(self._table) <= 2 * window:
-            self._table = array("L", bytes(8 * window))
+            self._table = array("I", bytes(4 * window))
         hashed = hash(key)
         at, fingerprint = hashed % len(self._table), hashed >> 32 & _FINGERPRINT
         was = self._table[at] == fingerprint
@@ -62,11 +62,14 @@ class AtHand:
         disk: DiskTier,
         memory: MemoryTier[StoredResponse],
         pending: Pending,
-        remember: Callable[[StoredResponse, bytes], object],
+        remember: Callable[[StoredResponse, bytes, int], Held[StoredResponse] | None],
         found: Counter,
         pace: Pace,
     ) -> None:
-        """remember: puts a response into memory. found: counts. pace: of the loop's reading, shared with who else reads."""
+        """remember: puts a response and its body, of so many bytes together, into memory; None = it is not held.
+
+        found: counts. pace: of the loop's reading, shared with who else reads.
+        """
         self._disk = disk
         self._memory = memory
         self._pending = pending
@@ -94,13 +97,12 @@ class AtHand:
 
     def _held(self, stored: StoredResponse, body: bytes, *, is_wanted: bool) -> Held[StoredResponse]:
         memory, key, least = self._memory, stored.key, len(body)
-        if is_wanted or (
-            memory.has_room(key, least) and memory.has_room(key, least + resident_bytes(stored))
-        ):
-            self._remember(stored, body)
-            for held in memory.get(key):
-                if held.value is stored:
-                    return held
+        if is_wanted or memory.has_room(key, least):
+            size = least + resident_bytes(stored)
+            if is_wanted or memory.has_room(key, size):
+                newcomer = self._remember(stored, body, size)
+                if newcomer is not None:
+                    return newcomer
         held = Held(key, stored.nominated, stored, body, charge(key, least))
         held.clean = stored.fence
         return held
@@ -115,7 +117,7 @@ class AtHand:
         try:
             for variant in variants:
                 record = self._disk.read_now(key, variant, self._rows)
-                stored = None if record is None else head_of(record, key, variant)
+                stored = None if record is None else head_of(record.meta, key, variant)
                 if record is None or stored is None or not isinstance(record.body, bytes):
                     return []
                 found.append((stored, record.body))

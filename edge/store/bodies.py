@@ -25,7 +25,7 @@ SEND_BYTES = 1024 * 1024
 
 
 class Run(Protocol):
-    """Calls a blocking function in a store thread."""
+    """Calls a blocking function in a store thread. Raises StoreFault when the store is closed."""
 
     def __call__(self, blocking: Callable[[], T], /) -> Awaitable[T]:
         """What it returns or raises."""
@@ -104,11 +104,11 @@ class DiskBody:
 
     __slots__ = ("_file", "_pace", "_run", "at_hand", "length")
 
-    def __init__(self, file: BodyFile, length: int, run: Run, pace: Pace | None = None) -> None:
-        """pace: whether the loop may send by itself what is at hand; None = a new one."""
+    def __init__(self, file: BodyFile, length: int, run: Run, pace: Pace) -> None:
+        """pace: whether the loop may send by itself what is at hand."""
         self._file = file
         self._run = run
-        self._pace = pace or Pace()
+        self._pace = pace
         self.at_hand: bytes | None = None
         self.length = length
 

@@ -11,32 +11,22 @@ in the store's threads, counts as no use, and moves nothing into memory. Rules:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
 
-from edge.semantics.key import variant_digest
 from edge.semantics.stored import StoredResponse
-from edge.store.codec import decode
+from edge.store.bodies import Run
 from edge.store.disk import DiskRow, DiskTier
+from edge.store.loading import head_of
 from edge.store.memory import Held, MemoryTier
 from edge.store.writing import WriteBehind
-
-T = TypeVar("T")
 
 ROWS = 64
 """Rows read, or deleted, at a time: some 4 ms of a thread, which lets go of the interpreter several times a row."""
 
 KEYS = 1024
 """Keys looked up in the index at a time: 0.5 ms of the loop, where all that they had is gone by now."""
-
-
-class Reading(Protocol):
-    """A blocking call in a reading thread. Raises StoreFault when the store is closed."""
-
-    def __call__(self, blocking: Callable[[], T], /) -> Awaitable[T]:
-        """What it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class Contents:
         writing: WriteBehind | None,
         *,
         owns: Callable[[bytes], bool],
-        read: Reading,
+        read: Run,
         forget_one: Callable[[StoredResponse], None],
         look_again: Callable[[bytes], None],
     ) -> None:
@@ -141,13 +131,6 @@ class Contents:
 
 
 def _look(disk: DiskTier, keys: Sequence[bytes]) -> list[StoredRow]:
-    return [StoredRow(row, _stored(row)) for key in keys for row in disk.look(key)]
-
-
-def _stored(row: DiskRow) -> StoredResponse | None:
-    try:
-        stored = decode(row.meta)
-    except ValueError:
-        return None
-    is_there = stored.key == row.primary and variant_digest(stored.nominated) == row.variant
-    return stored if is_there else None
+    return [
+        StoredRow(row, head_of(row.meta, row.primary, row.variant)) for key in keys for row in disk.look(key)
+    ]

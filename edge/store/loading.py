@@ -48,7 +48,7 @@ def load_all(disk: DiskTier, key: bytes, max_body: int) -> Loaded:
             if record is None:
                 loaded.outcomes["absent"] += 1
                 continue
-            stored = head_of(record, key, variant)
+            stored = head_of(record.meta, key, variant)
             if stored is None:
                 loaded.unreadable.append(variant)
                 loaded.outcomes["corrupt"] += 1
@@ -64,10 +64,10 @@ def load_all(disk: DiskTier, key: bytes, max_body: int) -> Loaded:
     return loaded
 
 
-def head_of(record: DiskRecord, key: bytes, variant: bytes) -> StoredResponse | None:
-    """The head in a record; None when it is of another version, or does not belong there."""
+def head_of(meta: bytes, key: bytes, variant: bytes) -> StoredResponse | None:
+    """The head that a record says; None when it is of another version, or does not belong there."""
     try:
-        stored = decode(record.meta)
+        stored = decode(meta)
     except ValueError:
         return None
     return stored if stored.key == key and variant_digest(stored.nominated) == variant else None

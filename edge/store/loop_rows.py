@@ -21,15 +21,14 @@ _CACHE_PAGES: Final = 1024
 
 
 class LoopRows:
-    """See the module. For one thread. failures: how often SQLite would not."""
+    """See the module. For one thread."""
 
-    __slots__ = ("_connection", "_cursor", "_of", "failures")
+    __slots__ = ("_connection", "_cursor", "_of")
 
     def __init__(self) -> None:
         self._of: Rows | None = None
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
-        self.failures = 0
 
     def get(self, rows: Rows, key: bytes) -> bytes | None:
         """The value of the row `key` of `rows`, unverified; None = ask `rows` itself, in a thread."""
@@ -38,7 +37,6 @@ class LoopRows:
                 self._cursor = self._open(rows)
             found = self._cursor.execute(_QUERY, (key,)).fetchall()
         except sqlite3.Error:
-            self.failures += 1
             self.close()
             return None
         if len(found) != 1:

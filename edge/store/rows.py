@@ -45,7 +45,7 @@ LOAD_ROWS: Final = 1024
 PUT_ROWS: Final = 64
 """Rows written by one statement at most. Each takes a power of two, so that SQLite has seven statements to remember."""
 _CLOCK: Final = SystemClock()
-"""diskcache reads the same one for what it writes."""
+"""For the wall clock, which diskcache reads for what it writes; `now` of it nobody disciplines."""
 _COLUMNS: Final = (
     *("key", "raw", "store_time", "expire_time", "access_time", "access_count"),
     *("tag", "size", "mode", "filename", "value"),
@@ -200,9 +200,9 @@ def _give_back(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
 
 
-def _put(cache: diskcache.Cache, rows: Sequence[NewRow]) -> None:
+def _put(cache: diskcache.Cache, rows: Sequence[NewRow], clock: SystemClock) -> None:
     """What `cache.set` does for each, in as few statements as it takes: see the head of this module."""
-    now, at = _CLOCK.now(), 0
+    now, at = clock.offset() + clock.now(), 0  # in this order it is never before the look at the wall clock
     while at < len(rows):
         many = 1 << min(len(rows) - at, PUT_ROWS).bit_length() - 1
         values: list[object] = []
@@ -284,7 +284,7 @@ class Rows:
             with cache.transact():
                 for key in deletes:
                     cache.delete(key)
-                _put(cache, list(puts))
+                _put(cache, list(puts), _CLOCK)
                 for key in touches:
                     cache.touch(key, expire=KEEP_SECONDS)
         except _Error as error:

@@ -82,22 +82,15 @@ class Store:
         self._on_fault = on_fault
         self._reads = measures.store_reads
         self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-read")
-        self._writing = None
+        self._pace = Pace(rests=measures.store_rests.of())
+        self._writing: WriteBehind | None = None
+        self._at_hand: AtHand | None = None
         if disk is not None:
             self._writing = WriteBehind(
                 disk, measures, write_behind_bytes, on_fault, written=self._look_again
             )
-        self._pace = Pace(rests=measures.store_rests.of())
-        self._at_hand: AtHand | None = None
-        if disk is not None and self._writing is not None:
-            self._at_hand = AtHand(
-                disk,
-                memory,
-                self._writing.pending,
-                self._remember,
-                self._reads.of("disk", "found"),
-                self._pace,
-            )
+            pending, found = self._writing.pending, self._reads.of("disk", "found")
+            self._at_hand = AtHand(disk, memory, pending, self._remember, found, self._pace)
         self._loading: dict[bytes, _Loading] = {}
         self._opening: dict[bytes, set[Opening]] = {}
         self.contents = Contents(
@@ -219,7 +212,7 @@ class Store:
         for stored in self._seen(key, loading.found):
             body = bodies.get(stored.body_id)
             if stored.nominated not in held and body is not None:
-                self._remember(stored, body)
+                self._remember(stored, body, len(body) + resident_bytes(stored))
             disk.touch(key, variant_digest(stored.nominated))
 
     async def open_body(self, stored: StoredResponse) -> StoredBody | None:
@@ -284,23 +277,23 @@ class Store:
     def put(self, stored: StoredResponse, body: bytes) -> None:
         """Keep a complete response with its body: in memory now, on disk behind."""
         size = len(body) + resident_bytes(stored)
-        is_held = self._remember(stored, body, size)
+        newcomer = self._remember(stored, body, size)
         self._changed(stored.key)
         writing = self._writing
         if writing is None or not self._owns(stored.key):
             return
-        if self.min_hits and is_held and not writing.may_have(stored.key, stored.nominated):
+        if self.min_hits and newcomer is not None and not writing.may_have(stored.key, stored.nominated):
             return
         writing.add(Put(stored, body, size))
 
-    def _remember(self, stored: StoredResponse, body: bytes, size: int = 0) -> bool:
-        """Hold it in memory; whether it is held. size: of both, as `resident_bytes` reckons; 0 = nobody reckoned yet."""
-        size = (size or len(body) + resident_bytes(stored)) - self._sharing.compact(stored)
-        key = stored.key
+    def _remember(self, stored: StoredResponse, body: bytes, size: int) -> Held[StoredResponse] | None:
+        """Hold it in memory; None = it is not held. size: of both, as `resident_bytes` reckons."""
+        key, size = stored.key, size - self._sharing.compact(stored)
         for victim in self.memory.put(key, stored.nominated, stored, body, size, clean=stored.fence):
             if self.min_hits and self._writing is not None and self._is_to_be_written(victim, self._writing):
                 self._writing.add(Put(victim.value, victim.body))
-        return self.memory.admits(key, size)
+        held = self.memory.get(key)  # what was put last stands last
+        return held[-1] if held and held[-1].value is stored else None
 
     def _is_to_be_written(self, held: Held[StoredResponse], writing: WriteBehind) -> bool:
         return held.was_hit and self._owns(held.key) and not writing.has(held.value)
@@ -346,7 +339,7 @@ class Store:
             return
         for held in self.memory.get(old.key):
             if held.value.body_id == new.body_id:
-                self._remember(new, held.body)
+                self._remember(new, held.body, len(held.body) + resident_bytes(new))
                 break
         self._changed(new.key)
         if self._writing is not None and self._owns(new.key):

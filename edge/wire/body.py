@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edge.semantics.message import Fields
 from edge.wire.framing import Chunked, Framing, Length, NoBody, UntilClose
-from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, FORBIDDEN_TRAILERS, TCHAR, split_lines
+from edge.wire.grammar import BARE_CONTROL, FORBIDDEN_TRAILERS, TCHAR, read_lines
 from edge.wire.limits import Limits
 
 # chunk-size [ chunk-ext ]; white space around "=" or ";" is refused (RFC 9112 s7.1.1 calls it bad).
@@ -185,11 +185,10 @@ class ChunkedDecoder:
             or section.count(b"\r\n") - 1 > self._limits.trailer_fields
         ):
             raise BodyError("trailer section too large")
-        if FIELD_SECTION.fullmatch(section) is None:
+        lines = read_lines(section, 0)
+        if lines is None:
             raise BodyError("malformed trailer field")
-        self.trailers = Fields(
-            line for line in split_lines(section) if line[0].lower() not in FORBIDDEN_TRAILERS
-        )
+        self.trailers = Fields(line for line in lines if line[0].lower() not in FORBIDDEN_TRAILERS)
         self.done = True
         return end + 4
 

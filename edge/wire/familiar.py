@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from edge.recent import Recent
+from edge.semantics.remembered import REMEMBERED_BYTES
 
 T = TypeVar("T")
 
@@ -29,8 +30,6 @@ LOOSE = frozenset((b"cookie", b"referer", b"if-none-match", b"if-modified-since"
 _TRIMMED = rb"[!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?"
 _VALUE = re.compile(_TRIMMED)
 _LOOSE_LINE = re.compile(rb"(%b): (%b)" % (b"|".join(sorted(LOOSE)), _TRIMMED), re.IGNORECASE)
-MAX_SECTION_BYTES = 4 * 1024
-"""A longer section is not remembered."""
 EXACT, LINES, KINDS = 2048, 4096, 1024
 """Half of what is kept at most: whole sections, lines, and kinds of sections (those with the same lines)."""
 EXACT_BYTES, LINES_BYTES, KINDS_BYTES = 2 << 20, 1 << 20, 4 << 20
@@ -66,7 +65,7 @@ class Familiar(Generic[T]):
     def find(self, section: bytes) -> Known[T] | None:
         """section: from behind the request line, its empty line included. None: it has to be read."""
         found = self.exact.get(section)
-        if found is not None or len(section) > MAX_SECTION_BYTES:
+        if found is not None or len(section) > REMEMBERED_BYTES:
             return found
         cut = _without_cookie(section)
         if cut is not None:
@@ -109,7 +108,7 @@ class Familiar(Generic[T]):
         Called when all lines were there before: what has a line of its own each time is not worth the work. Nor is what is
         known already: the long way answers its like as well, a response that only the disk has, say.
         """
-        if len(section) > MAX_SECTION_BYTES or self.exact.get(section) is not None:
+        if len(section) > REMEMBERED_BYTES or self.exact.get(section) is not None:
             return
         kind: list[bytes] = []
         loose: set[bytes] = set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.semantics.message import Fields, Line
-from edge.wire.grammar import HOP_BY_HOP, NOT_STRIPPABLE, connection_options, split_lines
+from edge.wire.grammar import HOP_BY_HOP, NOT_STRIPPABLE, connection_options
 
 _OURS = HOP_BY_HOP | {b"content-length", b"host", b"expect"}
 _USUAL = (b"host", b"connection")
@@ -27,16 +27,11 @@ class Section(NamedTuple):
     options: frozenset[bytes]
 
 
-def read_section(section: bytes, keep: frozenset[bytes] = frozenset()) -> Section:
-    """Split a section that grammar.FIELD_SECTION matched.
+def sort_lines(lines: list[Line], keep: frozenset[bytes] = frozenset()) -> Section:
+    """Split the lines of a section that the grammar took.
 
     keep: names of `hop` kind that also travel on (lower case).
     """
-    return sort_lines(split_lines(section), keep)
-
-
-def sort_lines(lines: list[Line], keep: frozenset[bytes] = frozenset()) -> Section:
-    """The same of its lines."""
     # One look-up table at the speed of C; what is no ordinary request or response pays for being different.
     first = dict(zip([line[0].lower() for line in lines], lines))  # noqa: B905  # of one length by their making; the check costs
     if len(first) < len(lines):

@@ -62,15 +62,21 @@ def request_head(
 _sections: Remembered[bytes] = Remembered()
 
 
+def remember(fields: Fields) -> None:
+    """Requests with these very fields will come again: their lines are rendered once for all of them."""
+    _sections.keep(fields, _rendered(fields))
+
+
 def _section(fields: Fields) -> bytes:
     """The field lines and the empty line behind them."""
     known = _sections.get(fields)
-    if known is not None:
-        return known
+    return _rendered(fields) if known is None else known
+
+
+def _rendered(fields: Fields) -> bytes:
     lines = b"".join([name + b": " + value + b"\r\n" for name, value in fields.lines]) + b"\r\n"
     ends = len(fields.lines) + 1
     assert lines.count(b"\n") == ends and lines.count(b"\r") == ends and b"\0" not in lines, lines[:200]
-    _sections.keep(fields, lines)
     return lines
 
 
@@ -92,13 +98,8 @@ def response_start(
 
     without: lower-case names of lines that stay out, Content-Length among them. more: come last, the framing line too.
     """
-    parts = [status_line(status, reason)]
-    parts += [name + b": " + value for name, value in lines if name.lower() not in without]
-    parts += [name + b": " + value for name, value in more]
-    whole = b"\r\n".join(parts) + b"\r\n"
-    ends = len(parts)
-    assert whole.count(b"\n") == ends and whole.count(b"\r") == ends and b"\0" not in whole, whole[:200]
-    return whole
+    kept = [line for line in lines if line[0].lower() not in without]
+    return head(status_line(status, reason), (*kept, *more))[:-2]
 
 
 def chunk(data: bytes) -> bytes:

@@ -13,10 +13,11 @@ from functools import lru_cache
 from edge.errors import ClientFault
 from edge.semantics.key import canonical_host
 from edge.semantics.message import Authority, Fields, RequestHead
+from edge.semantics.remembered import REMEMBERED, REMEMBERED_BYTES
 from edge.values import value
-from edge.wire.fields import read_section
+from edge.wire.fields import sort_lines
 from edge.wire.framing import CHUNKED, NO_BODY, Framing, Length
-from edge.wire.grammar import BARE_CONTROL, FIELD_SECTION, TCHAR
+from edge.wire.grammar import BARE_CONTROL, TCHAR, read_lines
 from edge.wire.limits import Limits
 
 # Targets: visible ASCII without the bytes RFC 3986 never allows and that programs disagree about (" < > \ #).
@@ -123,16 +124,12 @@ class _Said:
     accepts_trailers: bool
 
 
-REMEMBERED_BYTES = 4 * 1024
-"""A section up to this is read once while it is among the last REMEMBERED_SECTIONS."""
-REMEMBERED_SECTIONS = 512
-
-
 def _said(section: bytes, scheme: bytes, is_11: bool) -> _Said:  # positional: it is part of a cache's key
     """Read a field section. Raises ClientFault."""
-    if FIELD_SECTION.fullmatch(section) is None:
+    lines = read_lines(section, 0)
+    if lines is None:
         raise ClientFault("malformed header field")
-    parts = read_section(section)
+    parts = sort_lines(lines)
     hop, options = parts.hop, parts.options
     hosts = hop.get(b"host", [])
     if len(hosts) != 1 and (is_11 or hosts):
@@ -153,8 +150,9 @@ def _said(section: bytes, scheme: bytes, is_11: bool) -> _Said:  # positional: i
 
 
 # A client's requests differ in their first line; the fields behind it come again to the byte. Reading them is a function
-# of those bytes alone, so it is done once: half the cost of a hit (docs/performance.md). Refusals are not remembered.
-_remembered = lru_cache(maxsize=REMEMBERED_SECTIONS)(_said)
+# of those bytes alone, so it is done once while it is among the last REMEMBERED: half the cost of a hit
+# (docs/performance.md). Refusals are not remembered.
+_remembered = lru_cache(maxsize=REMEMBERED)(_said)
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.store.at_hand import MOST_VARIANTS, AskedLately
+from edge.store.at_hand import LEAST_WINDOW, MOST_VARIANTS, MOST_WINDOW, AskedLately
 from edge.store.pace import Pace
 from edge.store.store import Store
 from tests.kit.clock import ManualClock
@@ -200,3 +200,10 @@ def test_a_window_that_grows_and_shrinks_forgets_and_goes_on():
     for window in (0, 10_000, 100_000_000, 64):
         assert not asked.again(b"a" * 32, window)
         assert asked.again(b"a" * 32, window)
+
+
+def test_a_key_that_is_remembered_takes_four_bytes():
+    asked = AskedLately()
+    assert asked._table.itemsize * len(asked._table) == 4 * LEAST_WINDOW
+    asked.again(b"a" * 32, 100_000_000)
+    assert asked._table.itemsize * len(asked._table) == 4 * MOST_WINDOW

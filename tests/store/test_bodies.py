@@ -15,6 +15,7 @@ from edge.errors import StoreFault
 from edge.semantics.message import EMPTY
 from edge.store.bodies import READ_BYTES, ByteStream, DiskBody, MemoryBody, StoredBody
 from edge.store.disk import NO_VARY, DiskTier
+from edge.store.pace import Pace
 from edge.store.record import BLOCK_BYTES, FILE_HEADER_BYTES
 from tests.kit.disk import SMALL, body_files, body_of, flip, opened, opened_body, primary
 from tests.kit.spools import open_bodies
@@ -50,7 +51,7 @@ async def pieces_of(stream: ByteStream) -> list[bytes]:
 
 def disk_body(tier: DiskTier) -> DiskBody:
     tier.put_small(primary(1), NO_VARY, b"meta", DATA)
-    return DiskBody(opened_body(tier.read(primary(1))), LENGTH, at_once)
+    return DiskBody(opened_body(tier.read(primary(1))), LENGTH, at_once, Pace())
 
 
 @pytest.mark.parametrize("start, stop", RANGES)
@@ -124,7 +125,7 @@ async def test_a_file_that_was_cut_is_a_fault(tmp_path: Path):
 async def test_a_body_that_says_it_is_longer_than_it_is_does_not_end_cleanly(tmp_path: Path):
     with opened(tmp_path) as tier:
         tier.put_small(primary(1), NO_VARY, b"meta", DATA)
-        body = DiskBody(opened_body(tier.read(primary(1))), LENGTH + 1, at_once)
+        body = DiskBody(opened_body(tier.read(primary(1))), LENGTH + 1, at_once, Pace())
         with pytest.raises(StoreFault, match="shorter"):
             await pieces_of(body.stream(0, LENGTH + 1))
 

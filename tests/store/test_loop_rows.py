@@ -42,12 +42,14 @@ def reader() -> Iterator[LoopRows]:
 
 def test_a_row_is_read_as_it_is_now(rows: Rows, reader: LoopRows) -> None:
     assert reader.get(rows, KEY) == rows.get(KEY) == VALUE
+    connection = reader._connection
+    assert connection is not None
     other = encode(KEY, Record(b"\x02" * 8, b"meta", InlineBody(b"other")))
     rows.change(puts=[NewRow(KEY, other, None)])
     assert reader.get(rows, KEY) == other
     rows.change(deletes=[KEY])
     assert reader.get(rows, KEY) is None
-    assert reader.failures == 0
+    assert reader._connection is connection, "none of these was a failure"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_another_database_in_its_place_is_read_from_then_on(
         newer.close()
 
 
-def test_a_database_that_is_damaged_or_gone_is_none_and_counted(
+def test_a_database_that_is_damaged_or_gone_is_none_and_let_go_of(
     rows: Rows, reader: LoopRows, tmp_path: Path
 ) -> None:
     folder = tmp_path / "rows"
@@ -93,9 +95,13 @@ def test_a_database_that_is_damaged_or_gone_is_none_and_counted(
     for file in folder.iterdir():
         file.unlink()
     assert reader.get(rows, KEY) is None
+    assert reader._connection is None
     (folder / "cache.db").write_bytes(b"no database at all" * 1000)
     assert reader.get(rows, KEY) is None
-    assert reader.failures == 2
+    assert reader._connection is None
+    (folder / "cache.db").unlink()
+    rows_in(folder).close()
+    assert reader.get(rows, KEY) == VALUE, "it is opened anew"
 
 
 def test_it_is_closed_twice_and_used_again(rows: Rows, reader: LoopRows) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import diskcache
 import pytest
 
+from edge.clock import SystemClock
 from edge.store.disk_faults import DiskFailure, DiskFault
 from edge.store.nopickle import ForeignRow, NoPickleDisk
 from edge.store.record import InlineBody, Record, accounted_bytes, encode
@@ -20,6 +22,7 @@ from edge.store.rows import (
     NewRow,
     Rows,
     SeenRow,
+    _put,
     inspect,
     row_fault,
 )
@@ -65,6 +68,20 @@ def test_rows_are_inspected_in_the_order_of_their_last_use(rows: Rows, tmp_path:
         rows.change(puts=[row(name)])
     rows.change(touches=[key(1), key(9)])
     assert [found.key for found in seen(tmp_path)] == [key(2), key(3), key(1)]
+
+
+@pytest.mark.parametrize("hour", [-3600.0, 3600.0])
+def test_the_order_of_use_outlives_a_wall_clock_that_was_set(rows: Rows, tmp_path: Path, hour: float) -> None:
+    """The wall clock is what diskcache reads to touch a row; so must what is put, whatever `now` of a clock is by then."""
+    began = [time.time() + hour]
+    clock = SystemClock(wall=lambda: began.pop() if began else time.time())
+    assert clock.is_suspect, "the wall clock was set by an hour since this one began"
+    rows.change(puts=[row(1), row(2)])
+    rows.change(touches=[key(1)])
+    with rows._cache.transact():
+        _put(rows._cache, [row(3)], clock)
+    rows.change(touches=[key(2)])
+    assert [found.key for found in seen(tmp_path)] == [key(1), key(3), key(2)]
 
 
 def test_more_rows_than_one_statement_takes_and_rows_that_are_replaced(rows: Rows, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from edge.errors import ClientFault
 from edge.semantics.message import Fields
-from edge.wire.familiar import EXACT_BYTES, LOOSE, MAX_SECTION_BYTES, Familiar, Known
+from edge.semantics.remembered import REMEMBERED_BYTES
+from edge.wire.familiar import EXACT_BYTES, LOOSE, Familiar, Known
 from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.request import ParsedRequest, parse_request_head
 
@@ -133,8 +134,8 @@ def test_who_declines_is_asked_again():
 
 
 def test_a_section_beyond_the_bound_is_not_remembered():
-    most = b"Host: a\r\nX: %b\r\n\r\n" % (b"y" * (MAX_SECTION_BYTES - 16))
-    assert len(most) == MAX_SECTION_BYTES
+    most = b"Host: a\r\nX: %b\r\n\r\n" % (b"y" * (REMEMBERED_BYTES - 16))
+    assert len(most) == REMEMBERED_BYTES
     assert knows(most).find(most) is not None
     more = most.replace(b"X: ", b"X: y")
     assert knows(more).find(more) is None

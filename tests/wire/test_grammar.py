@@ -159,3 +159,4 @@ def test_lines_read_in_one_pass_are_those_of_two(section: bytes, end: bytes):
     whole = section + end
     strict = None if FIELD_SECTION.fullmatch(whole) is None else split_lines(whole)
     assert read_lines(first + whole, len(first)) == strict
+    assert read_lines(whole, 0) == strict, "a section by itself: a request's, a trailer's"

@@ -10,11 +10,14 @@ from edge.wire.limits import DEFAULT_LIMITS
 from edge.wire.render import (
     CONTINUE,
     LAST_CHUNK,
+    _sections,
     chunk,
     head,
     last_chunk,
+    remember,
     request_head,
     response_head,
+    response_start,
     status_line,
     target_uri,
 )
@@ -56,6 +59,17 @@ def test_a_request_head_writes_host_and_framing_itself(method: bytes, framing: F
     assert made == method + b" /a HTTP/1.1\r\nHost: h.test\r\nX-A: 1\r\nx-a: 2\r\n" + last + b"\r\n"
 
 
+def test_only_lines_that_will_come_again_are_kept_and_they_are_the_same():
+    fields = Fields([(b"X-A", b"1"), (b"x-a", b"2")])
+    first = request_head(b"GET", b"/a", b"h.test", fields, NO_BODY)
+    assert _sections.get(fields) is None
+    remember(fields)
+    kept = _sections.get(fields)
+    assert kept is not None
+    assert first.endswith(kept)
+    assert request_head(b"GET", b"/a", b"h.test", fields, NO_BODY) == first
+
+
 @pytest.mark.parametrize(
     "framing_line", [None, (b"Content-Length", b"7"), (b"Transfer-Encoding", b"chunked")]
 )
@@ -64,6 +78,13 @@ def test_a_response_head_never_copies_a_length(framing_line):
     made = response_head(200, b"", lines, framing_line, (b"Connection", b"close"))
     framed = b"%b: %b\r\n" % framing_line if framing_line else b""
     assert made == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nX-B: 2\r\n" + framed + b"Connection: close\r\n\r\n"
+
+
+def test_a_head_that_is_completed_later_lacks_the_empty_line_and_what_is_to_stay_out():
+    lines = [(b"X-A", b"1"), (b"content-LENGTH", b"5"), (b"AGE", b"2")]
+    without = frozenset((b"content-length", b"age"))
+    made = response_start(200, b"", lines, without, (b"Age", b"3"), (b"Content-Length", b"7"))
+    assert made == b"HTTP/1.1 200 OK\r\nX-A: 1\r\nAge: 3\r\nContent-Length: 7\r\n"
 
 
 BREAKS = [b"a\r\nX: 1", b"a\n", b"\ra", b"a\0b", b"a\r\n\r\nGET / HTTP/1.1"]
@@ -78,7 +99,12 @@ def test_nothing_received_can_grow_a_second_head(value: bytes):
         lambda: request_head(b"GET", value, b"h", EMPTY, NO_BODY),
         lambda: request_head(b"GET", b"/", value, EMPTY, NO_BODY),
         lambda: response_head(200, value, [], None),
+        lambda: response_start(200, value, [], frozenset()),
+        lambda: response_start(200, b"", [(b"X", value)], frozenset()),
+        lambda: response_start(200, b"", [], frozenset(), (b"X", value)),
         lambda: last_chunk(Fields([(b"X", value)])),
+        lambda: remember(Fields([(b"X", value)])),
+        lambda: request_head(b"GET", b"/", b"h", Fields([(b"X", value)]), NO_BODY),
     ):
         with pytest.raises(AssertionError):
             write()
