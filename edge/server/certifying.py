@@ -26,10 +26,11 @@ from edge.errors import EdgeError
 from edge.server.orders import Order, Seal
 from edge.server.worker_process import SIGNALS, environment
 from edge.server.worker_tls import certify
+from edge.settings.machine import fault_of_authorities
 from edge.settings.node import NodeSettings
 from edge.settings.problems import Problem, SettingsFault
 from edge.settings.reload import Stamps, stamps
-from edge.tls.contexts import Contexts, Materials, authorities_of
+from edge.tls.contexts import Contexts, Materials, authorities_of, trust
 from edge.tls.layout import FileFault
 from edge.tls.measures import CertificateMeasures
 from edge.tls.pairs import Pair, in_force, list_folder, read_folder
@@ -257,16 +258,12 @@ def _stamps(settings: NodeSettings) -> Stamps:
 
 def _authorities(file: str) -> bytes | FileFault:
     """A file of authorities, which OpenSSL takes."""
-    instead = "write a file of PEM certificates"
     try:
         content = Path(file).read_bytes()
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(
-            cadata=content.decode("ascii", "replace")
-        )
-    except ssl.SSLError:
-        return FileFault(file, "it has no certificate in it", instead)
-    except OSError as error:
-        return FileFault(file, f"it cannot be read: {error.strerror or error}", instead)
+        trust(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), content)
+    except (OSError, ValueError) as error:  # ValueError: nothing is in it
+        fault = fault_of_authorities("it", error)
+        return FileFault(file, fault.wrong, fault.instead)
     return content
 
 

@@ -137,9 +137,14 @@ class Contexts:
         if policy is not None:
             authorities = self._materials.authorities[policy.ca_file]
             context.verify_mode = _VERIFY[policy.auth]
-            context.load_verify_locations(cadata=authorities.decode("ascii", "replace"))
+            trust(context, authorities)
             about = policy.auth.value.encode() + b"\0" + authorities
         return Slot(context, policy, about)
+
+
+def trust(context: ssl.SSLContext, authorities: bytes) -> None:
+    """Have it trust the certificates in PEM. What is not ASCII is a comment. ValueError, SSLError when there are none."""
+    context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
 
 
 def authorities_of(settings: TlsSettings, sites: Iterable[SiteRules]) -> tuple[str, ...]:
