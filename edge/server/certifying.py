@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge.clock import Clock
@@ -29,18 +30,17 @@ from edge.server.worker_tls import certify
 from edge.settings.machine import fault_of_authorities
 from edge.settings.node import NodeSettings
 from edge.settings.problems import Problem, SettingsFault
-from edge.settings.reload import Stamps, stamps
-from edge.tls.contexts import Contexts, Materials, authorities_of, trust
+from edge.settings.reload import MAX_LOGGED, Stamps, stamps
+from edge.tls.contexts import Materials, authorities_of, trust
 from edge.tls.layout import FileFault
 from edge.tls.measures import CertificateMeasures
-from edge.tls.pairs import Pair, in_force, list_folder, read_folder
+from edge.tls.pairs import in_force, list_folder, read_folder
 from edge.tls.tickets import SECRET_BYTES, TicketSecrets
 
 PERIOD_SECONDS = 2.0
 """Between two looks: a stat of each file, some 2 us in a thread."""
 TRIAL_SECONDS = 20.0
 NEVER_SECONDS = 365 * 86400.0
-MAX_LOGGED = 50
 
 _log = logging.getLogger("perigee.tls")
 
@@ -81,7 +81,7 @@ class Certifying:
         settings = self._settings()
         read = await asyncio.to_thread(self._read, settings)
         if not read.faults:
-            read = await asyncio.to_thread(self._tried, read, settings)
+            read = _with_default(read, settings)
         if read.faults:
             raise EdgeError("\n".join(str(fault) for fault in read.faults[:MAX_LOGGED]))
         self._take(read)
@@ -119,11 +119,10 @@ class Certifying:
         else:
             self._fresh = None
             before = self._in_force
-            read = await asyncio.to_thread(lambda: self._tried(self._read(settings), settings))
+            read = await asyncio.to_thread(lambda: _with_default(self._read(settings), settings))
             if self._in_force is before and settings is self._settings():  # else a reload overtook it
                 self._take(read)
                 self._say(before, read)
-        self._show_expiry()
 
     # -- with new settings: `prepare` in a thread, then `apply` --
 
@@ -131,7 +130,7 @@ class Certifying:
         """Whether settings can be in force, and what they need. Blocks. SettingsFault when they cannot."""
         read = self._read(settings)
         if all(fault.name is not None for fault in read.faults):
-            read = self._tried(read, settings)
+            read = _with_default(read, settings)
         wrong = [fault for fault in read.faults if fault.name is None]
         if wrong:
             file = str(settings.file)
@@ -188,25 +187,13 @@ class Certifying:
             authorities[file] = content
         return Read(Materials(pairs, authorities), wrong, seen)
 
-    def _tried(self, read: Read, settings: NodeSettings) -> Read:
-        """As a worker will do it. A default that nobody has is a fault."""
-        contexts = Contexts(read.materials, settings.tls, settings.sites)
-        default = settings.tls.default
-        if default is None or contexts.has(default):
-            return read
-        wrong = f"no certificate is for {default.decode()}, which tls.default names"
-        fault = FileFault(
-            str(settings.tls.certificates), wrong, 'put one there, or write another name or "refuse"'
-        )
-        return Read(read.materials, (*read.faults, fault), read.seen)
-
     def _take(self, read: Read, *, at_once: bool = True) -> None:
         changed = read.materials != self._in_force.materials
         self._in_force = read
-        if changed or not at_once:
+        if changed:
             for order in certify(read.materials, at_once=at_once):
                 self._tell(order)
-        self._show_expiry()
+        self._measure()
 
     def _say(self, before: Read, read: Read) -> None:
         self._measures.reloads.of("refused" if read.faults else "taken").value += 1
@@ -219,18 +206,21 @@ class Certifying:
         for fault in read.faults[:MAX_LOGGED]:
             _log.error("bad certificate; the former one stays in force", extra={"fault": str(fault)})
 
-    def _show_expiry(self) -> None:
-        now, expiry = self._clock.now(), self._measures.expiry
-        pairs: Sequence[Pair] = self._in_force.materials.pairs
+    def _measure(self) -> None:
+        """What is in force. How long yet is worked out when somebody asks."""
+        expiry, pairs = self._measures.expiry, self._in_force.materials.pairs
         for gone in set(expiry.cells) - {(pair.name,) for pair in pairs}:
             del expiry.cells[gone]
         for pair in pairs:
-            expiry.of(pair.name).value = pair.expires - now
+            expiry.of(pair.name).source = partial(self._until, pair.expires)
         self._measures.faults.value = len(self._in_force.faults)
+
+    def _until(self, expires: float) -> float:
+        return expires - self._clock.now()
 
     def _earliest(self) -> float:
         ends = (pair.expires for pair in self._in_force.materials.pairs)
-        return min(ends, default=self._clock.now() + NEVER_SECONDS) - self._clock.now()
+        return self._until(min(ends, default=self._clock.now() + NEVER_SECONDS))
 
     def _seal(self) -> list[Order]:
         if self._secrets is None:
@@ -246,6 +236,18 @@ class Certifying:
         self._sealed_at = self._clock.mono()
         for order in self._seal():
             self._tell(order)
+
+
+def _with_default(read: Read, settings: NodeSettings) -> Read:
+    """A default that no certificate has is a fault."""
+    default = settings.tls.default
+    if default is None or read.materials.names().find(default) is not None:
+        return read
+    wrong = f"no certificate is for {default.decode()}, which tls.default names"
+    fault = FileFault(
+        str(settings.tls.certificates), wrong, 'put one there, or write another name or "refuse"'
+    )
+    return replace(read, faults=(*read.faults, fault))
 
 
 def _stamps(settings: NodeSettings) -> Stamps:

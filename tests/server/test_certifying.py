@@ -166,11 +166,11 @@ async def test_the_time_until_the_end_is_shown_and_goes_below_zero(authority: Au
     authority.put(folder, "b", "b.test", end=at(clock, 20 * DAY))
     desk = Desk(folder)
     await desk.certifying.start()
-    assert desk.measures.expiry.of("a").value == pytest.approx(10 * DAY, abs=2)
+    assert desk.measures.expiry.of("a").read() == pytest.approx(10 * DAY, abs=2)
     assert desk.measures.earliest.read() == pytest.approx(10 * DAY, abs=2)
     desk.clock.advance(11 * DAY)
     await desk.look()
-    assert desk.measures.expiry.of("a").value == pytest.approx(-DAY, abs=2)
+    assert desk.measures.expiry.of("a").read() == pytest.approx(-DAY, abs=2)
     assert desk.complaint is None
     (folder / "a.crt").unlink()
     (folder / "a.key").unlink()
@@ -237,8 +237,10 @@ async def test_new_settings_bring_what_they_need_before_workers_hear_of_them(
     assert isinstance(order, Certify) and not order.at_once
     assert order.authorities == [[str(authority.file), authority.file.read_text()]]
     assert desk.measures.reloads.of("taken").value == 1
+    before = len(desk.told)
     desk.certifying.prepare(desk.settings)
     desk.certifying.apply()
+    assert len(desk.told) == before, "they have all that the next settings need"
     assert desk.measures.reloads.of("taken").value == 1
 
 
