@@ -30,7 +30,7 @@ from edge.server.worker_tls import certify
 from edge.settings.machine import fault_of_authorities
 from edge.settings.node import NodeSettings
 from edge.settings.problems import Problem, SettingsFault
-from edge.settings.reload import MAX_LOGGED, Stamps, stamps
+from edge.settings.reload import MAX_LOGGED, Settling, Stamps, stamps
 from edge.tls.contexts import Materials, authorities_of, trust
 from edge.tls.layout import FileFault
 from edge.tls.measures import CertificateMeasures
@@ -70,7 +70,7 @@ class Certifying:
         self._measures = measures
         self._in_force = Read(Materials(), (), {})
         self._prepared: Read | None = None
-        self._fresh: Stamps | None = None
+        self._settling = Settling({})
         self._asked = asyncio.Event()
         self._secrets: TicketSecrets | None = None
         self._sealed_at = 0.0
@@ -112,12 +112,8 @@ class Certifying:
         self._asked.clear()
         settings = self._settings()
         now = await asyncio.to_thread(_stamps, settings)
-        if not asked and now == self._in_force.seen:
-            self._fresh = None
-        elif not asked and now != self._fresh:
-            self._fresh = now
-        else:
-            self._fresh = None
+        self._settling.seen = self._in_force.seen  # a reload may have brought it
+        if self._settling.is_due(now, asked=asked):
             before = self._in_force
             read = await asyncio.to_thread(lambda: _with_default(self._read(settings), settings))
             if self._in_force is before and settings is self._settings():  # else a reload overtook it

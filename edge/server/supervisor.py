@@ -290,7 +290,7 @@ class Supervisor:
 
     def _served(self, tasks: TaskOwner, where: str) -> None:
         self._announce(where)
-        tasks.spawn(self._reloader.run(hangup=False), name="reload")
+        tasks.spawn(self._reloader.run(), name="reload")
         if self._certifying is not None:
             tasks.spawn(self._certifying.run(), name="certificates")
 
