@@ -13,9 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
 import ssl
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +23,7 @@ from pathlib import Path
 from edge.clock import Clock
 from edge.errors import EdgeError
 from edge.server.orders import Order, Seal
-from edge.server.worker_process import SIGNALS, environment
+from edge.server.worker_process import launched
 from edge.server.worker_tls import certify
 from edge.settings.machine import fault_of_authorities
 from edge.settings.node import NodeSettings
@@ -267,20 +265,8 @@ def _authorities(file: str) -> bytes | FileFault:
 
 async def _tickets_can_be_shared() -> bool:
     """What `edge.tls.ticket_trial` says, in a process that may end as it likes."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        trial = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "edge.tls.ticket_trial",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment(),
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    unheard = asyncio.subprocess.DEVNULL
+    trial = await launched("edge.tls.ticket_trial", stdout=unheard, stderr=unheard)
     try:
         return await asyncio.wait_for(trial.wait(), TRIAL_SECONDS) == 0
     except TimeoutError:
