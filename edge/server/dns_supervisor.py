@@ -67,7 +67,7 @@ class DnsSupervisor:
         self._totals = Totals()
         self._secret = secrets.token_bytes(SECRET_BYTES).hex()
         self._stopped = asyncio.Event()
-        self._crew = Crew((), self._stopped)
+        self._crew = Crew(self._stopped)
         self._hung_up = asyncio.Event()
         self._complaint: str | None = None
         self._file = Path(command.config)
@@ -142,8 +142,7 @@ class DnsSupervisor:
             for group in groups:
                 sockets.close(group)
             raise
-        keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
-        self._crew = Crew(keepers, self._stopped)
+        self._crew.keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
         places = ", ".join(
             str(sockets.listening_at(sock)) for sock in groups[0] if sock.type is socket.SOCK_DGRAM
         )
