@@ -91,7 +91,8 @@ def with_hsts(reply: Reply, authority: Authority, rules: SiteRules) -> Reply:
 
     authority: as the client meant it. Not for a reply whose head is ready: that has it.
     """
-    line = hsts_line(rules.tls, authority)
-    if line is not None and reply.ready is None:
-        reply.fields = reply.fields.with_set(*line)
+    if reply.ready is None:
+        line = hsts_line(rules.tls, authority)
+        if line is not None:
+            reply.fields = reply.fields.with_set(*line)
     return reply
