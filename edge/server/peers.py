@@ -84,7 +84,10 @@ class Peers:
             return
         if missed is not None and self._missed:
             try:
-                await asyncio.to_thread(note, self._missed[at], missed)
+                if not await asyncio.to_thread(note, self._missed[at], missed):
+                    _log.error(
+                        "another worker missed more than can be kept; what it has on disk may be served again"
+                    )
             except OSError as error:
                 _log.error("what another worker missed cannot be kept", extra={"error": str(error)})
             if heard is False and await _hears(other, request):

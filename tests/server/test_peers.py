@@ -15,7 +15,7 @@ from edge.measures import Measures
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.selectors import Group, Uri
-from edge.server.missed import Missed, missed_by, take
+from edge.server.missed import MAX_BYTES, Missed, missed_by, take
 from edge.server.peers import FORGET, MAX_KEYS, ORDER, PATIENCE_SECONDS, REACH, PeerAnswers, Peers
 from tests.kit.clock import ManualClock
 from tests.kit.log_reader import HandReader
@@ -260,3 +260,14 @@ async def test_what_cannot_be_kept_is_said(tmp_path: Path, caplog: pytest.LogCap
     await Peers([other], measures, [tmp_path]).invalidate(keys(1))
     assert unheard(measures) == 1
     assert "cannot be kept" in caplog.text
+
+
+async def test_what_does_not_fit_any_more_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    measures = Measures()
+    file = missed_by(tmp_path, 0)
+    with file.open("wb") as opened:
+        opened.truncate(MAX_BYTES)
+    other = scripted(UpstreamFault("refused", proxy_status="connection_refused"))
+    await Peers([other], measures, [file]).invalidate(keys(1))
+    assert unheard(measures) == 1
+    assert "more than can be kept" in caplog.text
