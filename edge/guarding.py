@@ -10,11 +10,11 @@ front of us could not tell it from the answer to https.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 
 from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply, Verdict
-from edge.semantics.message import Authority, Fields, RequestHead
+from edge.replying import NO_STORE, redirect_reply
+from edge.semantics.message import Authority, RequestHead
 from edge.semantics.reasons import Because
 from edge.semantics.rules import SiteRules
 from edge.semantics.status import cache_status_member
@@ -65,18 +65,13 @@ class Guarding:
         return head if fields is head.fields else replace(head, fields=fields)
 
     def _redirect(self, head: RequestHead, rules: SiteRules, location: bytes) -> Reply:
-        status = redirect_status(rules.tls, head.method)
-        phrase = HTTPStatus(status).phrase.encode()
-        body = b"%d %b: %b\n" % (status, phrase, location)
-        fields = Fields(
-            (
-                (b"Location", location),
-                (b"Content-Type", b"text/plain; charset=utf-8"),
-                (b"Cache-Control", b"no-store"),
-                (b"Cache-Status", cache_status_member(self._name, detail=Because.TO_HTTPS)),
-            )
+        return redirect_reply(
+            redirect_status(rules.tls, head.method),
+            location,
+            Verdict(rules.name, "-", Because.TO_HTTPS),
+            NO_STORE,
+            (b"Cache-Status", cache_status_member(self._name, detail=Because.TO_HTTPS)),
         )
-        return Reply(status, phrase, fields, body, len(body), Verdict(rules.name, "-", Because.TO_HTTPS))
 
 
 def _fetches_challenge(exchange: Exchange, head: RequestHead) -> bool:
@@ -96,7 +91,8 @@ def with_hsts(reply: Reply, authority: Authority, rules: SiteRules) -> Reply:
 
     authority: as the client meant it. Not for a reply whose head is ready: that has it.
     """
-    line = hsts_line(rules.tls, authority)
-    if line is not None and reply.ready is None:
-        reply.fields = reply.fields.with_set(*line)
+    if reply.ready is None:
+        line = hsts_line(rules.tls, authority)
+        if line is not None:
+            reply.fields = reply.fields.with_set(*line)
     return reply

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from edge.clock import Clock
 from edge.exchange import Exchange, Reply, Verdict
 from edge.geo.measures import LeadMeasures
 from edge.geo.router import Led, Router
+from edge.replying import redirect_reply
 from edge.semantics.forwarding import Network, verified_hops
 from edge.semantics.message import Authority, Fields, Line, RequestHead
 from edge.semantics.reasons import Because
@@ -126,12 +126,7 @@ class Leading:
             body = json.dumps(said).encode() + b"\n"
             fields = Fields(((b"Content-Type", b"application/json"), *common))
             return Reply(200, b"OK", fields, body, len(body), verdict)
-        status = int(rules.redirect.answer.value)
-        phrase = HTTPStatus(status).phrase.encode()
-        body = b"%d %b: %b\n" % (status, phrase, location)
-        text = (b"Content-Type", b"text/plain; charset=utf-8")
-        fields = Fields(((b"Location", location), text, *common))
-        return Reply(status, phrase, fields, body, len(body), verdict)
+        return redirect_reply(int(rules.redirect.answer.value), location, verdict, *common)
 
 
 def _wants_json(target: bytes) -> bool:

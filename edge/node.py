@@ -198,7 +198,7 @@ class Node:
     async def handle(self, exchange: Exchange) -> Reply:
         """The reply to any request; our own errors are replies, too."""
         reply = await self._handle(exchange)
-        if self._says_hsts and not exchange.tier and reply.tunnel is None:
+        if self._says_hsts and not exchange.tier and reply.ready is None and reply.tunnel is None:
             authority = self._tiers.restored(exchange).authority
             rules = self.sites.find(authority.host)
             if rules is not None:

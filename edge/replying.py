@@ -43,7 +43,7 @@ _CONDITIONALS = frozenset((b"if-none-match", b"if-modified-since"))
 _PARTS = (CONDITIONALS - _CONDITIONALS) | {b"range"}
 _LENGTH = frozenset((b"content-length",))
 _TEXT: Line = (b"Content-Type", b"text/plain; charset=utf-8")
-_NO_STORE: Line = (b"Cache-Control", b"no-store")
+NO_STORE: Line = (b"Cache-Control", b"no-store")
 _ALLOW = b"GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 GET = b"GET"
 
@@ -58,8 +58,16 @@ def error_reply(node: bytes, fault: EdgeError, verdict: Verdict, member: bytes, 
     text = f"{fault.status} {phrase}\n" if shown is None else f"{fault.status} {phrase}: {shown}\n"
     body = text.encode()
     status = proxy_status(node, fault.proxy_status.encode(), None if shown is None else shown.encode())
-    lines = (_TEXT, _NO_STORE, (b"Cache-Status", member), (b"Proxy-Status", status), *extra)
+    lines = (_TEXT, NO_STORE, (b"Cache-Status", member), (b"Proxy-Status", status), *extra)
     return Reply(fault.status, phrase.encode(), Fields(lines), body, len(body), verdict)
+
+
+def redirect_reply(status: int, location: bytes, verdict: Verdict, *lines: Line) -> Reply:
+    """Where the client is to go, also as a short text, and `lines` on who may keep that."""
+    phrase = HTTPStatus(status).phrase.encode()
+    body = b"%d %b: %b\n" % (status, phrase, location)
+    fields = Fields(((b"Location", location), _TEXT, *lines))
+    return Reply(status, phrase, fields, body, len(body), verdict)
 
 
 Source = StoredBody | FillSource

@@ -64,6 +64,10 @@ class Reason(Enum):
     FAILED = "failed"
 
 
+RETRY_SECONDS = 5
+"""What whoever is declined for the state of the log or of the desk may wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """Of a reason: the status of the answer, and what to write instead."""

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from edge.clock import Clock
 from edge.measures import Measures
-from edge.purge.declined import Declined, Reason, declined, refused
+from edge.purge.declined import RETRY_SECONDS, Declined, Reason, declined, refused
 from edge.purge.desk_measures import DeskMeasures
 from edge.purge.desk_recent import Kept, Ordered, Recent
 from edge.purge.log import Appended, LogUnavailable, Past
@@ -45,7 +45,6 @@ LEASE_SECONDS = 15.0
 APPEND_SECONDS = 10.0
 """How long the log may take to acknowledge: longer than an election."""
 
-RETRY_SECONDS = 5
 RECALL_PAGE = 500
 MAX_RECALLED = 50_000
 """Orders that are read back at the start, for their nonces: 150 a second for as long as a signature holds."""

@@ -17,7 +17,6 @@ from edge.semantics.message import Authority, Line
 
 CLIENT_CERT = b"client-cert"
 """The request field that has a client's certificate (RFC 9440 s2.2)."""
-YEAR = 365 * 86400.0
 
 _CHALLENGE = re.compile(rb"/\.well-known/acme-challenge/[A-Za-z0-9_\-]+")
 """RFC 8555 s8.3: a token is base64url. Nothing else below that folder is meant: `..` would lead out of it."""

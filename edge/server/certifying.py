@@ -13,33 +13,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
 import ssl
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge.clock import Clock
 from edge.errors import EdgeError
 from edge.server.orders import Order, Seal
-from edge.server.worker_process import SIGNALS, environment
+from edge.server.worker_process import launched
 from edge.server.worker_tls import certify
+from edge.settings.machine import fault_of_authorities
 from edge.settings.node import NodeSettings
 from edge.settings.problems import Problem, SettingsFault
-from edge.settings.reload import Stamps, stamps
-from edge.tls.contexts import Contexts, Materials, authorities_of
+from edge.settings.reload import MAX_LOGGED, Settling, Stamps, stamps
+from edge.tls.contexts import Materials, authorities_of, trust
 from edge.tls.layout import FileFault
 from edge.tls.measures import CertificateMeasures
-from edge.tls.pairs import Pair, in_force, list_folder, read_folder
+from edge.tls.pairs import in_force, list_folder, read_folder
 from edge.tls.tickets import SECRET_BYTES, TicketSecrets
 
 PERIOD_SECONDS = 2.0
 """Between two looks: a stat of each file, some 2 us in a thread."""
 TRIAL_SECONDS = 20.0
 NEVER_SECONDS = 365 * 86400.0
-MAX_LOGGED = 50
 
 _log = logging.getLogger("perigee.tls")
 
@@ -69,7 +68,7 @@ class Certifying:
         self._measures = measures
         self._in_force = Read(Materials(), (), {})
         self._prepared: Read | None = None
-        self._fresh: Stamps | None = None
+        self._settling = Settling({})
         self._asked = asyncio.Event()
         self._secrets: TicketSecrets | None = None
         self._sealed_at = 0.0
@@ -80,7 +79,7 @@ class Certifying:
         settings = self._settings()
         read = await asyncio.to_thread(self._read, settings)
         if not read.faults:
-            read = await asyncio.to_thread(self._tried, read, settings)
+            read = _with_default(read, settings)
         if read.faults:
             raise EdgeError("\n".join(str(fault) for fault in read.faults[:MAX_LOGGED]))
         self._take(read)
@@ -111,18 +110,13 @@ class Certifying:
         self._asked.clear()
         settings = self._settings()
         now = await asyncio.to_thread(_stamps, settings)
-        if not asked and now == self._in_force.seen:
-            self._fresh = None
-        elif not asked and now != self._fresh:
-            self._fresh = now
-        else:
-            self._fresh = None
+        self._settling.seen = self._in_force.seen  # a reload may have brought it
+        if self._settling.is_due(now, asked=asked):
             before = self._in_force
-            read = await asyncio.to_thread(lambda: self._tried(self._read(settings), settings))
+            read = await asyncio.to_thread(lambda: _with_default(self._read(settings), settings))
             if self._in_force is before and settings is self._settings():  # else a reload overtook it
                 self._take(read)
                 self._say(before, read)
-        self._show_expiry()
 
     # -- with new settings: `prepare` in a thread, then `apply` --
 
@@ -130,7 +124,7 @@ class Certifying:
         """Whether settings can be in force, and what they need. Blocks. SettingsFault when they cannot."""
         read = self._read(settings)
         if all(fault.name is not None for fault in read.faults):
-            read = self._tried(read, settings)
+            read = _with_default(read, settings)
         wrong = [fault for fault in read.faults if fault.name is None]
         if wrong:
             file = str(settings.file)
@@ -187,25 +181,13 @@ class Certifying:
             authorities[file] = content
         return Read(Materials(pairs, authorities), wrong, seen)
 
-    def _tried(self, read: Read, settings: NodeSettings) -> Read:
-        """As a worker will do it. A default that nobody has is a fault."""
-        contexts = Contexts(read.materials, settings.tls, settings.sites)
-        default = settings.tls.default
-        if default is None or contexts.has(default):
-            return read
-        wrong = f"no certificate is for {default.decode()}, which tls.default names"
-        fault = FileFault(
-            str(settings.tls.certificates), wrong, 'put one there, or write another name or "refuse"'
-        )
-        return Read(read.materials, (*read.faults, fault), read.seen)
-
     def _take(self, read: Read, *, at_once: bool = True) -> None:
         changed = read.materials != self._in_force.materials
         self._in_force = read
-        if changed or not at_once:
+        if changed:
             for order in certify(read.materials, at_once=at_once):
                 self._tell(order)
-        self._show_expiry()
+        self._measure()
 
     def _say(self, before: Read, read: Read) -> None:
         self._measures.reloads.of("refused" if read.faults else "taken").value += 1
@@ -218,18 +200,21 @@ class Certifying:
         for fault in read.faults[:MAX_LOGGED]:
             _log.error("bad certificate; the former one stays in force", extra={"fault": str(fault)})
 
-    def _show_expiry(self) -> None:
-        now, expiry = self._clock.now(), self._measures.expiry
-        pairs: Sequence[Pair] = self._in_force.materials.pairs
+    def _measure(self) -> None:
+        """What is in force. How long yet is worked out when somebody asks."""
+        expiry, pairs = self._measures.expiry, self._in_force.materials.pairs
         for gone in set(expiry.cells) - {(pair.name,) for pair in pairs}:
             del expiry.cells[gone]
         for pair in pairs:
-            expiry.of(pair.name).value = pair.expires - now
+            expiry.of(pair.name).source = partial(self._until, pair.expires)
         self._measures.faults.value = len(self._in_force.faults)
+
+    def _until(self, expires: float) -> float:
+        return expires - self._clock.now()
 
     def _earliest(self) -> float:
         ends = (pair.expires for pair in self._in_force.materials.pairs)
-        return min(ends, default=self._clock.now() + NEVER_SECONDS) - self._clock.now()
+        return self._until(min(ends, default=self._clock.now() + NEVER_SECONDS))
 
     def _seal(self) -> list[Order]:
         if self._secrets is None:
@@ -247,6 +232,18 @@ class Certifying:
             self._tell(order)
 
 
+def _with_default(read: Read, settings: NodeSettings) -> Read:
+    """A default that no certificate has is a fault."""
+    default = settings.tls.default
+    if default is None or read.materials.names().find(default) is not None:
+        return read
+    wrong = f"no certificate is for {default.decode()}, which tls.default names"
+    fault = FileFault(
+        str(settings.tls.certificates), wrong, 'put one there, or write another name or "refuse"'
+    )
+    return replace(read, faults=(*read.faults, fault))
+
+
 def _stamps(settings: NodeSettings) -> Stamps:
     folder = settings.tls.certificates
     files = [Path(file) for file in authorities_of(settings.tls, settings.sites)]
@@ -257,35 +254,19 @@ def _stamps(settings: NodeSettings) -> Stamps:
 
 def _authorities(file: str) -> bytes | FileFault:
     """A file of authorities, which OpenSSL takes."""
-    instead = "write a file of PEM certificates"
     try:
         content = Path(file).read_bytes()
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(
-            cadata=content.decode("ascii", "replace")
-        )
-    except ssl.SSLError:
-        return FileFault(file, "it has no certificate in it", instead)
-    except OSError as error:
-        return FileFault(file, f"it cannot be read: {error.strerror or error}", instead)
+        trust(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), content)
+    except (OSError, ValueError) as error:  # ValueError: nothing is in it
+        fault = fault_of_authorities("it", error)
+        return FileFault(file, fault.wrong, fault.instead)
     return content
 
 
 async def _tickets_can_be_shared() -> bool:
     """What `edge.tls.ticket_trial` says, in a process that may end as it likes."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        trial = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "edge.tls.ticket_trial",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment(),
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    unheard = asyncio.subprocess.DEVNULL
+    trial = await launched("edge.tls.ticket_trial", stdout=unheard, stderr=unheard)
     try:
         return await asyncio.wait_for(trial.wait(), TRIAL_SECONDS) == 0
     except TimeoutError:

@@ -109,12 +109,15 @@ class CommandLine:
 
 
 def write_contents(kept: Standing, file: Path) -> None:
-    """For `read_contents` of another process of this user. Blocks. OSError."""
-    parts = {"now": kept.now, "rolled": kept.rolled, "started": kept.started}
+    """For `read_contents` of another process of this user; what is the same stands there once. Blocks. OSError."""
+    parts = {"now": kept.now}
+    if kept.rolled is not kept.now:
+        parts["rolled"] = kept.rolled
+    if kept.started is not kept.rolled:
+        parts["started"] = kept.started
     said = {
         part: {str(name): content.decode("latin-1") for name, content in contents.items()}
         for part, contents in parts.items()
-        if part == "now" or contents is not kept.now
     }
     write_kept(said, file)
 
@@ -125,4 +128,5 @@ def read_contents(file: Path) -> Standing:
         part: {Path(name): content.encode("latin-1") for name, content in contents.items()}
         for part, contents in json.loads(file.read_text()).items()
     }
-    return Standing(said["now"], said.get("rolled", said["now"]), said.get("started", said["now"]))
+    last = said.get("rolled", said["now"])
+    return Standing(said["now"], last, said.get("started", last))

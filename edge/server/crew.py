@@ -21,9 +21,9 @@ END_SECONDS = 5.0
 
 
 class Crew:
-    """The keepers of all workers; () = none is there yet. stopped: set when they are to end."""
+    """The keepers of all workers; () = none is there yet, they can be set until `start`. stopped: set when they are to end."""
 
-    def __init__(self, keepers: Sequence[Keeper], stopped: asyncio.Event) -> None:
+    def __init__(self, stopped: asyncio.Event, keepers: Sequence[Keeper] = ()) -> None:
         self.keepers = keepers
         self._stopped = stopped
         self._lives: list[asyncio.Task[Outcome]] = []

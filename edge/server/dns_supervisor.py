@@ -37,7 +37,7 @@ from edge.server.watchdog import Watchdog
 from edge.server.watching import Watching
 from edge.settings.network import Network
 from edge.settings.node import ListenAddress
-from edge.settings.reload import Stamps, stamps
+from edge.settings.reload import Settling, stamps
 from edge.tasks import TaskOwner
 
 PROGRAM = "edge.server.dns_worker_main"
@@ -67,7 +67,7 @@ class DnsSupervisor:
         self._totals = Totals()
         self._secret = secrets.token_bytes(SECRET_BYTES).hex()
         self._stopped = asyncio.Event()
-        self._crew = Crew((), self._stopped)
+        self._crew = Crew(self._stopped)
         self._hung_up = asyncio.Event()
         self._complaint: str | None = None
         self._file = Path(command.config)
@@ -90,7 +90,7 @@ class DnsSupervisor:
             await asyncio.to_thread(keep_content, content, contents_of(run_dir))
             self._measures.settings_loaded.value = self._clock.now()
             self._files = _files_of(self._file, content)
-            self._seen = await asyncio.to_thread(stamps, self._files)
+            self._settling = Settling(await asyncio.to_thread(stamps, self._files))
             self._watching = self._watch(network, folder)
             admin = Admin(
                 self._state,
@@ -142,8 +142,7 @@ class DnsSupervisor:
             for group in groups:
                 sockets.close(group)
             raise
-        keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
-        self._crew = Crew(keepers, self._stopped)
+        self._crew.keepers = [self._keeper(index, count, group) for index, group in enumerate(groups)]
         places = ", ".join(
             str(sockets.listening_at(sock)) for sock in groups[0] if sock.type is socket.SOCK_DGRAM
         )
@@ -178,7 +177,6 @@ class DnsSupervisor:
         }
 
     async def _reload_for_ever(self) -> None:
-        fresh: Stamps | None = None
         while True:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -188,11 +186,8 @@ class DnsSupervisor:
             asked = self._hung_up.is_set()
             self._hung_up.clear()
             now = await asyncio.to_thread(stamps, self._files)
-            if asked or (now != self._seen and now == fresh):
-                self._seen, fresh = now, None
+            if self._settling.is_due(now, asked=asked):
                 await self._reload()
-            else:
-                fresh = now if now != self._seen else None
 
     async def _reload(self) -> None:
         try:

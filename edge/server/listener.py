@@ -151,13 +151,17 @@ class Listener:
                 async with asyncio.timeout(seconds):
                     await self._all_closed.wait()
 
-    async def drain(self, seconds: float) -> int:
-        """Stop: finish what is under way within `seconds`, then cut the rest. Returns how many were cut."""
+    async def let_in_no_more(self) -> None:
+        """As `stop_accepting`, with answers that end their connections; whoever was accepted has a protocol when it returns."""
         self.draining = True
         if not self._stopped:
             self.stop_accepting()
         if self._opening:
             await asyncio.wait(self._opening)
+
+    async def drain(self, seconds: float) -> int:
+        """Stop: finish what is under way within `seconds`, then cut the rest. Returns how many were cut."""
+        await self.let_in_no_more()
         for connection in tuple(self._open):
             connection.drain()
         cut = 0

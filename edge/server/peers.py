@@ -84,7 +84,10 @@ class Peers:
             return
         if missed is not None and self._missed:
             try:
-                await asyncio.to_thread(note, self._missed[at], missed)
+                if not await asyncio.to_thread(note, self._missed[at], missed):
+                    _log.error(
+                        "another worker missed more than can be kept; what it has on disk may be served again"
+                    )
             except OSError as error:
                 _log.error("what another worker missed cannot be kept", extra={"error": str(error)})
             if heard is False and await _hears(other, request):
@@ -92,15 +95,14 @@ class Peers:
         self._unheard.value += 1
 
 
-async def recall(file: Path, node: Node, fence: Fence, applied: Callable[[PurgeOrder], None]) -> None:
-    """What our predecessor was not there to be told is in force when this first waits. applied: told of each purge.
+async def recall(file: Path, node: Node, apply: Callable[[PurgeOrder], None]) -> None:
+    """What our predecessor was not there to be told is in force when this first waits. apply: a purge that stands in no log.
 
     To be called when the others can reach us, and before the loop turns, so that none of them is answered before. It blocks.
     """
     missed = take(file)
     for order in missed.orders:
-        fence.take(order)
-        applied(order)
+        apply(order)
     await node.invalidate(missed.keys, everywhere=False)
 
 
@@ -118,11 +120,12 @@ async def _hears(other: Upstream, request: UpstreamRequest) -> bool | None:
 
 
 class PeerAnswers:
-    """The node, as the other workers see it."""
+    """The node, as the other workers see it. apply: puts a purge in force that stands in no log."""
 
-    def __init__(self, node: Node, fence: Fence) -> None:
+    def __init__(self, node: Node, fence: Fence, apply: Callable[[PurgeOrder], None]) -> None:
         self._node = node
         self._fence = fence
+        self._apply = apply
 
     def answer_now(self, exchange: Exchange) -> Reply | None:
         """Never: a worker asks for what it does not have."""
@@ -155,5 +158,5 @@ class PeerAnswers:
             raise ClientFault(f"no purge: {error}") from None
         if not isinstance(order, PurgeOrder):
             raise ClientFault("no purge")
-        self._fence.take(order)
+        self._apply(order)
         return Reply(204, b"", EMPTY, None, None)

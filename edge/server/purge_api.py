@@ -28,8 +28,8 @@ from edge.clock import Clock
 from edge.errors import ClientFault
 from edge.fleet.registry import Receipt
 from edge.purge import desk_dry_run as dry_run
-from edge.purge.declined import Declined, Reason, declined
-from edge.purge.desk import RETRY_SECONDS, Caller, Log, PurgeDesk, oversized
+from edge.purge.declined import RETRY_SECONDS, Declined, Reason, declined
+from edge.purge.desk import Caller, Log, PurgeDesk, oversized
 from edge.purge.desk_recent import Ordered
 from edge.purge.dialects import read
 from edge.purge.dialects_answers import Answer, accepted, order_said, ordered_said, problem, told

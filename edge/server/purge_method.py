@@ -17,7 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, we
 from edge.errors import ClientFault
 from edge.exchange import Exchange, Reply, Verdict
 from edge.measures import Measures
-from edge.purge.declined import Reason, declined
+from edge.purge.declined import RETRY_SECONDS, Reason, declined
 from edge.purge.dialects_answers import Answer, problem
 from edge.semantics.message import Authority, Fields, RequestHead
 from edge.semantics.reasons import Because
@@ -29,7 +29,6 @@ MAX_UNDER_WAY = 64
 """PURGE requests of one worker at a time; then 503."""
 MAX_BYTES = 1024 * 1024
 
-RETRY_SECONDS = 5
 _BUSY = declined(Reason.TOO_BUSY, "too many purges at once", retry_after=RETRY_SECONDS)
 _NO_DESK = declined(
     Reason.LOG_UNAVAILABLE, "the purge desk of this node does not answer", retry_after=RETRY_SECONDS

@@ -78,9 +78,8 @@ class Supervisor:
         clock = self._clock = SystemClock()
         measures = self._measures = Measures()
         self._totals = Totals()
-        self._stops = 0
         self._stopped = asyncio.Event()
-        self._crew = Crew((), self._stopped)
+        self._crew = Crew(self._stopped)
         self._at_once = asyncio.Event()
         self._reloader = Reloader(loaded.settings, self._load, self._apply, clock=clock, measures=measures)
         self._standing = Standing.once(loaded.contents)
@@ -134,11 +133,12 @@ class Supervisor:
             tasks.spawn(self._warmth.watch(admin.stored, self._serving_changed), name="warmth")
             try:
                 await self._crew.live(tasks, partial(self._served, tasks, where))
-                return await self._end()
+                await self._drain()
             finally:
                 self._roller.stop()
                 await self._crew.kill()
                 await rolls.cleanup()
+            return self._crew.code
         finally:
             await admin.aclose()
 
@@ -191,8 +191,9 @@ class Supervisor:
         doors = await open_doors(settings, count)
         self._addresses, self._tls_sockets, self._tier_sockets = doors.addresses, doors.tls, doors.tier
         self._steering = Steering(count, len(doors.groups[0]))
-        keepers = [self._keeper(index, count, run_dir, group) for index, group in enumerate(doors.groups)]
-        self._crew = Crew(keepers, self._stopped)
+        self._crew.keepers = [
+            self._keeper(index, count, run_dir, group) for index, group in enumerate(doors.groups)
+        ]
         return doors.admin, doors.described(settings.data_dir)
 
     def _keeper(self, index: int, count: int, run_dir: Path, held: list[socket.socket]) -> Keeper:
@@ -236,7 +237,6 @@ class Supervisor:
 
         async def rehearse() -> str | None:
             start = self._start_of(0, len(self._crew.keepers), run_dir)
-            start = replace(start, tier_sockets=0, tls_sockets=0)
             return await rehearsed(start, self._clock.mono(), self._program)
 
         return rolling.Ground(
@@ -266,8 +266,7 @@ class Supervisor:
         """Certificates, where there is TLS. EdgeError."""
         if self.settings.tls.listen:
             measures = CertificateMeasures(self._measures.registry)
-            tell, settings = lambda order: self._crew.tell(order), lambda: self.settings  # noqa: PLW0108  # a crew to come
-            self._certifying = Certifying(settings, tell, self._clock, measures)
+            self._certifying = Certifying(lambda: self.settings, self._crew.tell, self._clock, measures)
             await self._certifying.start()
 
     def _shown(self) -> Mapping[str, object] | None:
@@ -290,12 +289,12 @@ class Supervisor:
 
     def _served(self, tasks: TaskOwner, where: str) -> None:
         self._announce(where)
-        tasks.spawn(self._reloader.run(hangup=False), name="reload")
+        tasks.spawn(self._reloader.run(), name="reload")
         if self._certifying is not None:
             tasks.spawn(self._certifying.run(), name="certificates")
 
-    async def _end(self) -> int:
-        """Drain all, then end all: one may need another for what it has under way. Sooner if asked again."""
+    async def _drain(self) -> None:
+        """Drain all before any is ended: one may need another for what it has under way. Shorter if asked again."""
         drain = self.settings.drain
         _log.info("draining", extra={"seconds": drain})
         for keeper in self._crew.keepers:
@@ -308,8 +307,6 @@ class Supervisor:
             )
             sooner.cancel()
             drained.cancel()
-        await self._crew.kill()
-        return self._crew.code
 
     def _signals(self) -> dict[signal.Signals, Callable[[], None]]:
         return {

@@ -47,11 +47,7 @@ class TlsListener(Listener):
 
     async def drain(self, seconds: float) -> int:
         """As a listener's. Who is in mid-handshake when the time is over is cut, too."""
-        self.draining = True
-        if not self._stopped:
-            self.stop_accepting()
-        if self._opening:
-            await asyncio.wait(self._opening)
+        await self.let_in_no_more()
         started = self.clock_mono()
         cut = 0
         try:

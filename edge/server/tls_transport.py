@@ -86,7 +86,6 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._raw: asyncio.Transport
         self._reading = False
         self._paused = False
-        self._is_told = False
         self._is_connected = False
         """The connection was told that it is one."""
         self._notified = False
@@ -131,7 +130,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         """The socket is gone."""
         was, self._state = self._state, State.ENDED
         if was in {State.HELLO, State.HANDSHAKE}:
-            self._tell(Outcome.GONE)
+            self._listener.done(self, Outcome.GONE)
         if self._is_connected:
             self.connection.connection_lost(exc)
         else:
@@ -195,7 +194,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._flush()
         self._state = State.OPEN
         self.version = self._ssl.version() or "-"
-        self._tell(Outcome.RESUMED if self._ssl.session_reused else Outcome.FULL)
+        self._listener.done(self, Outcome.RESUMED if self._ssl.session_reused else Outcome.FULL)
         policy = self._slot.policy
         if policy is not None:
             self.connection.tls = ClientTls(policy, self._ssl.getpeercert(binary_form=True))
@@ -207,22 +206,17 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
     def _fail(self, outcome: Outcome, alert: int | None = None) -> None:
         """No connection. alert: a fatal one is sent first."""
         self._state = State.ENDED
-        self._tell(outcome)
+        self._listener.done(self, outcome)
         if alert is not None:
             self._raw.write(bytes((21, 3, 3, 0, 2, 2, alert)))
         self._raw.close()
 
-    def _tell(self, outcome: Outcome) -> None:
-        if not self._is_told:
-            self._is_told = True
-            self._listener.done(self, outcome)
-
     def check_time(self, tick: float) -> None:
-        """End a handshake that is overdue. tick: monotonic seconds."""
-        if tick > self.deadline and not self._is_connected:
+        """End a handshake that is overdue. tick: monotonic seconds. For one that is under way."""
+        if tick > self.deadline:
             self._listener.bound("handshake_deadline")
-            self._tell(Outcome.OVERDUE)
             self._state = State.ENDED
+            self._listener.done(self, Outcome.OVERDUE)
             self._raw.abort()
 
     # -- reading --
@@ -341,10 +335,6 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         """Encrypted bytes that wait for the socket."""
         return self._raw.get_write_buffer_size()
 
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Of those."""
-        return self._raw.get_write_buffer_limits()
-
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Of those."""
         self._raw.set_write_buffer_limits(high, low)
@@ -354,11 +344,3 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         if name == "ssl_object":
             return self._ssl if self._is_connected else default
         return self._raw.get_extra_info(name, default)
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        """Who is above."""
-        return self.connection
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Nobody takes the place of an HTTP connection here."""
-        raise NotImplementedError

@@ -240,12 +240,12 @@ class Worker:
 
     def _listen(self) -> None:
         self.node.lane.bound(self.settings.limits)
-        peer_socket = self._bind_tier_socket()
         nodes = NodeAnswers(self.node, lambda: self.settings.tier.secrets, self.clock, self.measures)
         self._listeners += [self._listener(sock, self.node) for sock in self._sockets]
         self._listeners += [self._listener(sock, self.node, tls=True) for sock in self._tls_sockets]
         self._listeners += [self._listener(sock, nodes, tier=True) for sock in self._tier_sockets]
-        self._listeners.append(self._listener(peer_socket, PeerAnswers(self.node, self.fence), tier=True))
+        peers = PeerAnswers(self.node, self.fence, self._take)
+        self._listeners.append(self._listener(self._bind_tier_socket(), peers, tier=True))
 
     def _listener(
         self, sock: socket.socket, node: Answers, *, tls: bool = False, tier: bool = False
@@ -269,7 +269,7 @@ class Worker:
         """The other workers first: from then on they can tell what changes, and what they could not is read."""
         *public, peers = self._listeners
         peers.start()
-        await recall(missed_by(self.run_dir, self.index), self.node, self.fence, self.sweep.applied)
+        await recall(missed_by(self.run_dir, self.index), self.node, self._take)
         for listener in public:
             listener.start()
 
@@ -295,8 +295,7 @@ class Worker:
             for at in range(0, len(groups), GROUPS_AT_ONCE):
                 some = tuple(groups[at : at + GROUPS_AT_ONCE])
                 order = PurgeOrder(order_id, UnixSeconds(self.clock.now()), some, by="origin")
-                self.fence.take(order)
-                self.sweep.applied(order)
+                self._take(order)
                 await self._peers.order(order)
         elif await self.log.order(groups, order_id, by="origin"):
             token = self.fence.token(self.fence.applied)
@@ -304,6 +303,11 @@ class Worker:
             await self._peers.reach(token)
         else:
             log.error("an origin invalidated %d groups, and the purge log did not take it", len(groups))
+
+    def _take(self, order: PurgeOrder) -> None:
+        """A purge that stands in no log, since there is none: nobody else tells the sweep of it."""
+        self.fence.take(order)
+        self.sweep.applied(order)
 
     def _keys_of(self, uri: Uri) -> tuple[bytes, ...]:
         """The keys that a purged URL has here, by the rules of its site as they are now."""

@@ -89,13 +89,11 @@ async def _serve(sock: socket.socket, outward: MakeOutward) -> int:
     start = await line.receive()
     if not isinstance(start, Start):
         return 1  # the supervisor is gone already
-    if start.protocol != PROTOCOL:
-        line.send(Failed(f"worker {start.index} {_OTHER_VERSION}"))
-        await line.aclose()
-        return 1
     try:
+        if start.protocol != PROTOCOL:
+            raise EdgeError(f"worker {start.index} {_OTHER_VERSION}")
         command_line = CommandLine.from_json(start.command_line)
-        settings = _settings(command_line, Path(start.run_dir))
+        settings = command_line.in_force(read_contents(contents_of(Path(start.run_dir))))
         if start.is_rehearsal:
             line.send(Ready())
             return 0
@@ -269,7 +267,7 @@ class _Life:
         self._end.set()
 
     async def _reload(self) -> None:
-        new = await asyncio.to_thread(_settings, self._command_line, self._worker.run_dir)
+        new = await asyncio.to_thread(self._newest)
         self._settings = without_restart(self._settings, new)
         logging.getLogger().setLevel(self._settings.log.level.value.upper())
         if self._speaks_tls:
@@ -277,10 +275,9 @@ class _Life:
         self._worker.apply(self._settings)
         self._worker.access_log.apply(self._settings.log, self._settings.trusted_proxies)
 
-
-def _settings(command_line: CommandLine, run_dir: Path) -> NodeSettings:
-    """Those in force: the supervisor found them good. Blocks."""
-    return command_line.in_force(read_contents(contents_of(run_dir)))
+    def _newest(self) -> NodeSettings:
+        """What the supervisor read last and found good. Blocks."""
+        return self._command_line.load(read_contents(contents_of(self._worker.run_dir)).now).settings
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """One worker process, from its start to its end, as the supervisor sees it.
 
-Owns: `WorkerProcess`. A worker is a new program (`python -m edge.server.worker_main`, or the DNS server's), not a fork: a
-forked event loop shares its selector with its parent, forked threads are gone while their locks stay held, and memory that
-is shared after a fork is copied soon anyway, since Python writes a count into every object that it reads. A start costs half
-a second of one core instead. What is shared is passed by descriptor: listening sockets and one end of a `Line`.
+Owns: `WorkerProcess`; and `launched`, for every program of ours. A worker is a new program (`python -m
+edge.server.worker_main`, or the DNS server's), not a fork: a forked event loop shares its selector with its parent, forked
+threads are gone while their locks stay held, and memory that is shared after a fork is copied soon anyway, since Python
+writes a count into every object that it reads. A start costs half a second of one core instead. What is shared is passed by
+descriptor: listening sockets and one end of a `Line`.
 
 The signals that mean something to us are blocked while the child starts; it takes them off when it has its handlers, so
 that Ctrl-C, which goes to the whole group, never kills a worker that is not yet ready for it.
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import edge
 from edge.server.control import Line
@@ -58,21 +60,8 @@ class WorkerProcess:
         ours, its = socket.socketpair()
         with its:
             listen = tuple(sock.fileno() for sock in sockets)
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    program,
-                    str(its.fileno()),
-                    f"{start.index + 1}/{start.count}",
-                    stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=(its.fileno(), *listen),
-                    env=environment(),
-                )
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            descriptor, place = str(its.fileno()), f"{start.index + 1}/{start.count}"
+            process = await launched(program, descriptor, place, pass_fds=(its.fileno(), *listen))
         line = await Line.over(ours)
         line.send(replace(start, listen=listen))
         return cls(process, line, since)
@@ -143,7 +132,25 @@ async def rehearsed(start: Start, since: float, program: str) -> str | None:
     return None if process.is_ready and code == 0 else process.detail or f"it ended with {code}"
 
 
-def environment() -> dict[str, str]:
+async def launched(module: str, *arguments: str, **rest: Any) -> asyncio.subprocess.Process:
+    """Start a module as a program, with our signals blocked and nothing to read. rest: of `create_subprocess_exec`. OSError."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            module,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+            **rest,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _environment() -> dict[str, str]:
     """Of a process of ours: our own, and where our own packages are: `-P` keeps the working folder off the child's path."""
     environment = dict(os.environ)  # noqa: TID251  # passed on whole; settings are read from it by edge.settings
     root = str(Path(edge.__file__).parent.parent)

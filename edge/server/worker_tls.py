@@ -17,7 +17,7 @@ from edge.settings.node import NodeSettings
 from edge.tls.contexts import Contexts, Materials, authorities_of
 from edge.tls.layout import Material
 from edge.tls.measures import TlsMeasures
-from edge.tls.pairs import looked_at
+from edge.tls.pairs import Pair, looked_at
 from edge.tls.tickets import TicketSecrets
 
 PART_BYTES = 256 * 1024
@@ -48,6 +48,8 @@ class WorkerTls:
         self.measures = TlsMeasures(registry)
         self._coming: list[Material] = []
         self._materials: list[Material] | None = None
+        self._pairs: list[Pair] = []
+        """Those in force: one that comes again is not looked at again."""
         self._authorities: dict[str, bytes] = {}
         self._secrets: TicketSecrets | None = None
         self._contexts: Contexts | None = None
@@ -92,5 +94,6 @@ class WorkerTls:
         missing = set(authorities_of(settings.tls, settings.sites)) - self._authorities.keys()
         if missing or self._materials is None:
             raise EdgeError(f"settings changed while this worker started; not given: {sorted(missing)}")
-        pairs = [looked_at(material, None) for material in self._materials]
+        had = {pair.material: pair for pair in self._pairs}
+        self._pairs = pairs = [had.get(each) or looked_at(each, None) for each in self._materials]
         return Contexts(Materials(pairs, self._authorities), settings.tls, settings.sites)

@@ -29,11 +29,17 @@ def fault_of_ca_file(file: str) -> Fault | None:
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cafile=file)
-    except ssl.SSLError:
-        return Fault(f"{file} has no certificate in it", "write a file of PEM certificates")
     except OSError as error:
-        return Fault(f"{file} cannot be read: {error.strerror or error}", "write a file of PEM certificates")
+        return fault_of_authorities(file, error)
     return None
+
+
+def fault_of_authorities(name: str, error: Exception) -> Fault:
+    """What an error says that a file of authorities gave, when it was read or when OpenSSL took it. name: how it is called."""
+    wrong = "has no certificate in it"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        wrong = f"cannot be read: {error.strerror or error}"
+    return Fault(f"{name} {wrong}", "write a file of PEM certificates")
 
 
 def fault_of_access_log(file: Path) -> Fault | None:

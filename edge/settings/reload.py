@@ -1,9 +1,9 @@
 """New settings for a running node.
 
-Owns: `Reloader`, which looks at the files once a second and when it is asked to (SIGHUP). Rules: settings are taken whole
-or not at all; a bad file leaves the old ones in force and is said in the log, counted, and shown by `complaint` until a
-good one comes. A file that has just changed may be half written, so it is read when a second look finds it unchanged; a
-signal means it is complete. Files are read in a thread.
+Owns: `Reloader`, which looks at the files once a second and when it is asked to; and `Settling`, for all who look at files.
+Rules: settings are taken whole or not at all; a bad file leaves the old ones in force and is said in the log, counted, and
+shown by `complaint` until a good one comes. A file that has just changed may be half written, so it is read when a second
+look finds it unchanged; who asks (SIGHUP) means that it is complete. Files are read in a thread.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +59,26 @@ def stamps(files: Iterable[Path]) -> Stamps:
     return {file: stamp_of(file) for file in files}
 
 
+class Settling:
+    """Whether files changed and came to rest. seen: what tells of each how it was when it was read last."""
+
+    def __init__(self, seen: Mapping[Path, object]) -> None:
+        self.seen = seen
+        self._fresh: Mapping[Path, object] | None = None
+        """What differed from `seen` at the last look."""
+
+    def is_due(self, now: Mapping[Path, object], *, asked: bool = False) -> bool:
+        """A look: whether they are to be read, and are seen like this. asked: they are, changed or not."""
+        if not asked and now == self.seen:
+            self._fresh = None  # they are again as they were
+            return False
+        if not asked and now != self._fresh:
+            self._fresh = now
+            return False
+        self.seen, self._fresh = now, None
+        return True
+
+
 def watched(settings: NodeSettings) -> tuple[Path, ...]:
     """The node file, its network's, and every site file there is, so that a new one makes a difference. It blocks."""
     if settings.file is None:
@@ -96,9 +115,7 @@ class Reloader:
         self._asked = asyncio.Event()
         self.quiet = asyncio.Lock()
         """Held while files are read: who holds it sees settings that stand still."""
-        self._seen = stamps(watched(settings))
-        self._fresh: Stamps | None = None
-        """Stamps that differ from those seen, found at the last look."""
+        self._settling = Settling(stamps(watched(settings)))
         measures.settings_loaded.value = clock.now()
 
     def rolled(self, settings: NodeSettings) -> None:
@@ -116,19 +133,12 @@ class Reloader:
         more = f" (and {len(self.refused) - 1} more)" if len(self.refused) > 1 else ""
         return f"older settings are in force: {self.refused[0]}{more}"
 
-    async def run(self, *, period: float = PERIOD_SECONDS, hangup: bool = True) -> None:
-        """Look for ever. hangup: whether SIGHUP means `request`; only in a process's main thread."""
-        loop = asyncio.get_running_loop()
-        if hangup:
-            loop.add_signal_handler(signal.SIGHUP, self.request)
-        try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), period)
-                await self.look()
-        finally:
-            if hangup:
-                loop.remove_signal_handler(signal.SIGHUP)
+    async def run(self, *, period: float = PERIOD_SECONDS) -> None:
+        """Look for ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), period)
+            await self.look()
 
     async def look(self) -> None:
         """One look at the files; reads them when they were asked for, or changed and came to rest."""
@@ -139,16 +149,11 @@ class Reloader:
         asked = self._asked.is_set()
         self._asked.clear()
         now = await asyncio.to_thread(lambda: stamps(watched(self.settings)))
-        if not asked and now == self._seen:
-            self._fresh = None  # they are again as they were
-        elif not asked and now != self._fresh:
-            self._fresh = now
-        else:
-            self._seen, self._fresh = now, None
+        if self._settling.is_due(now, asked=asked):
             patterns = self.settings.site_files
             await self._reload()
             if self.settings.site_files != patterns:  # other files are watched from now on
-                self._seen = await asyncio.to_thread(lambda: stamps(watched(self.settings)))
+                self._settling.seen = await asyncio.to_thread(lambda: stamps(watched(self.settings)))
 
     async def _reload(self) -> None:
         try:

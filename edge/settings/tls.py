@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edge.semantics.tls_rules import YEAR, ClientAuth, ClientPolicy, TlsRules
+from edge.semantics.tls_rules import ClientAuth, ClientPolicy, TlsRules
 from edge.settings.document import Document
 from edge.settings.node import NodeSettings, TlsSettings
 from edge.settings.problems import Problem
 from edge.settings.site_file import PlacedSite
+from edge.settings.site_schema import YEAR
 
 
 def tls_in_folder(settings: TlsSettings, folder: Path) -> TlsSettings:

@@ -63,6 +63,10 @@ class Materials:
     pairs: Sequence[Pair] = ()
     authorities: Mapping[str, bytes] = field(default_factory=dict)
 
+    def names(self) -> NameTable[int]:
+        """Which of the pairs has a name."""
+        return NameTable((name, index) for index, pair in enumerate(self.pairs) for name in pair.names)
+
 
 class Contexts:
     """Of one node. Making it blocks, some 0.3 ms for each certificate. PairFault when OpenSSL refuses one of them.
@@ -81,15 +85,12 @@ class Contexts:
         self._settings = settings
         self._sites = sites
         self._slots: dict[tuple[int, ClientPolicy | None], Slot] = {}
-        self._names = NameTable(
-            (name, index) for index, pair in enumerate(materials.pairs) for name in pair.names
-        )
+        self._names = materials.names()
         default = settings.default
         self._default = None if default is None else self._names.find(default)
-        policies: list[ClientPolicy | None] = [settings.client]
-        policies += (site.tls.client for site in sites)
+        policies = _policies(settings, sites)
         for index in range(len(materials.pairs)):
-            for policy in dict.fromkeys(policies):
+            for policy in policies:
                 self._slots[index, policy] = self._make(index, policy)
         self.take(secrets)
 
@@ -101,10 +102,6 @@ class Contexts:
             slot.keys = TicketKeys.of(secrets, slot.about)
             set_keys(slot.context, slot.keys.current)
             without_session_cache(slot.context)
-
-    def has(self, name: bytes) -> bool:
-        """Whether there is a certificate for a name."""
-        return self._names.find(name) is not None
 
     def choose(self, hello: ClientHello) -> Slot | Refusal:
         """What to do the handshake with."""
@@ -137,12 +134,22 @@ class Contexts:
         if policy is not None:
             authorities = self._materials.authorities[policy.ca_file]
             context.verify_mode = _VERIFY[policy.auth]
-            context.load_verify_locations(cadata=authorities.decode("ascii", "replace"))
+            trust(context, authorities)
             about = policy.auth.value.encode() + b"\0" + authorities
         return Slot(context, policy, about)
 
 
+def trust(context: ssl.SSLContext, authorities: bytes) -> None:
+    """Have it trust the certificates in PEM. What is not ASCII is a comment. ValueError, SSLError when there are none."""
+    context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
+
+
 def authorities_of(settings: TlsSettings, sites: Iterable[SiteRules]) -> tuple[str, ...]:
     """The files with authorities of clients that settings name, each once."""
-    policies = [settings.client, *(site.tls.client for site in sites)]
-    return tuple(dict.fromkeys(policy.ca_file for policy in policies if policy is not None))
+    files = (policy.ca_file for policy in _policies(settings, sites) if policy is not None)
+    return tuple(dict.fromkeys(files))
+
+
+def _policies(settings: TlsSettings, sites: Iterable[SiteRules]) -> tuple[ClientPolicy | None, ...]:
+    """What the node and its sites ask of clients, each once."""
+    return tuple(dict.fromkeys((settings.client, *(site.tls.client for site in sites))))

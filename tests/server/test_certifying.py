@@ -15,10 +15,13 @@ from edge.semantics.rules import SiteRules
 from edge.semantics.tls_rules import ClientAuth, ClientPolicy, TlsRules
 from edge.server.certifying import Certifying
 from edge.server.orders import Certify, Order, Seal
+from edge.server.worker_tls import WorkerTls
 from edge.settings.node import NodeSettings, TlsSettings
 from edge.settings.problems import SettingsFault
 from edge.settings.sites import SiteTable
+from edge.tls.contexts import Slot
 from edge.tls.measures import CertificateMeasures
+from edge.wire.client_hello import ClientHello
 from tests.kit.certificates import Authority
 from tests.kit.clock import ManualClock
 
@@ -163,11 +166,11 @@ async def test_the_time_until_the_end_is_shown_and_goes_below_zero(authority: Au
     authority.put(folder, "b", "b.test", end=at(clock, 20 * DAY))
     desk = Desk(folder)
     await desk.certifying.start()
-    assert desk.measures.expiry.of("a").value == pytest.approx(10 * DAY, abs=2)
+    assert desk.measures.expiry.of("a").read() == pytest.approx(10 * DAY, abs=2)
     assert desk.measures.earliest.read() == pytest.approx(10 * DAY, abs=2)
     desk.clock.advance(11 * DAY)
     await desk.look()
-    assert desk.measures.expiry.of("a").value == pytest.approx(-DAY, abs=2)
+    assert desk.measures.expiry.of("a").read() == pytest.approx(-DAY, abs=2)
     assert desk.complaint is None
     (folder / "a.crt").unlink()
     (folder / "a.key").unlink()
@@ -234,8 +237,10 @@ async def test_new_settings_bring_what_they_need_before_workers_hear_of_them(
     assert isinstance(order, Certify) and not order.at_once
     assert order.authorities == [[str(authority.file), authority.file.read_text()]]
     assert desk.measures.reloads.of("taken").value == 1
+    before = len(desk.told)
     desk.certifying.prepare(desk.settings)
     desk.certifying.apply()
+    assert len(desk.told) == before, "they have all that the next settings need"
     assert desk.measures.reloads.of("taken").value == 1
 
 
@@ -258,3 +263,42 @@ async def test_authorities_that_were_changed_are_taken_and_bad_ones_are_not(
     assert desk.complaint is None
     order = desk.told[-1]
     assert isinstance(order, Certify) and order.authorities == [[str(ca_file), both.decode()]]
+
+
+EMPTY = (b"", "\u00e9\u00e9".encode(), b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n")
+
+
+@pytest.mark.parametrize("content", EMPTY, ids=["nothing", "no ASCII", "damaged"])
+async def test_a_file_without_authorities_is_said_at_a_start_at_a_look_and_at_a_reload(
+    authority: Authority, folder: Path, tmp_path: Path, content: bytes
+):
+    authority.put(folder, "a", "a.test")
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(content)
+    desk = Desk(folder, sites=[asking(ca_file)])
+    with pytest.raises(EdgeError, match=r"ca\.pem: it has no certificate in it"):
+        await desk.certifying.start()
+    ca_file.write_bytes(authority.file.read_bytes())
+    await desk.certifying.start()
+    ca_file.write_bytes(content)
+    desk.certifying.request()
+    await desk.look()
+    assert "ca.pem: it has no certificate in it" in str(desk.complaint)
+    with pytest.raises(SettingsFault, match="no certificate in it"):
+        desk.certifying.prepare(desk.settings)
+
+
+async def test_authorities_may_be_told_of_in_any_language(authority: Authority, folder: Path, tmp_path: Path):
+    """What stands between certificates is a comment, and is often a name that is not ASCII."""
+    authority.put(folder, "a", "a.test")
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes("# Autorit\u00e9\n".encode() + authority.file.read_bytes())
+    desk = Desk(folder, sites=[asking(ca_file)])
+    await desk.certifying.start()
+    worker = WorkerTls(Measures().registry)
+    for order in desk.certifying.greeting():
+        assert isinstance(order, Certify) and worker.certify(order)
+    await worker.renew(desk.settings)
+    chosen = worker.contexts().choose(ClientHello(b"a.test"))
+    assert isinstance(chosen, Slot)
+    assert len(chosen.context.get_ca_certs()) == 1

@@ -119,6 +119,22 @@ def test_a_worker_that_is_started_later_has_what_the_others_have_of_what_needs_a
     assert made(Standing(first, second, first)) == (2, "a", 1.0)
 
 
+def test_what_is_the_same_is_written_once(tmp_path: Path):
+    file = tmp_path / "kept.json"
+    now, rolled, started = ({Path("a.toml"): content} for content in (b"now", b"rolled", b"started"))
+    written = (
+        (Standing.once(now), {"now"}),
+        (Standing(now, rolled, rolled), {"now", "rolled"}),
+        (Standing(now, now, started), {"now", "started"}),
+        (Standing(now, rolled, now), {"now", "rolled", "started"}),
+        (Standing(now, rolled, started), {"now", "rolled", "started"}),
+    )
+    for kept, parts in written:
+        write_contents(kept, file)
+        assert json.loads(file.read_text()).keys() == parts
+        assert read_contents(file) == kept
+
+
 def test_what_is_kept_can_be_read_by_this_user_only(tmp_path: Path):
     write_contents(Standing.once({}), tmp_path / "kept.json")
     assert (tmp_path / "kept.json").stat().st_mode & 0o777 == 0o600

@@ -23,7 +23,7 @@ async def test_it_lives_until_it_is_stopped_and_ends_clean(tmp_path: Path):
     stopped, served = asyncio.Event(), asyncio.Event()
     command_line = CommandLine(None, Overrides(origin="http://127.0.0.1:1", data_dir=str(tmp_path)))
     async with kept(tmp_path, command_line) as place, TaskOwner("crew") as tasks:
-        crew = Crew([place.keeper], stopped)
+        crew = Crew(stopped, [place.keeper])
         crew.start(tasks)
         living = tasks.spawn(crew.live(tasks, served.set), name="live")
         await asyncio.wait_for(served.wait(), PATIENCE)
@@ -40,7 +40,7 @@ async def test_it_lives_until_it_is_stopped_and_ends_clean(tmp_path: Path):
 async def test_a_worker_that_never_serves_ends_it_with_the_reason(tmp_path: Path):
     wrong = CommandLine(Path("edge.toml"), Overrides(data_dir=str(tmp_path)))
     async with kept(tmp_path, wrong, contents=False) as place, TaskOwner("crew") as tasks:
-        crew = Crew([place.keeper], asyncio.Event())
+        crew = Crew(asyncio.Event(), [place.keeper])
         crew.start(tasks)
         with pytest.raises(EdgeError, match=r"settings\.json"):
             await asyncio.wait_for(crew.live(tasks, lambda: pytest.fail("it served")), PATIENCE)

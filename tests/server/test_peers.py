@@ -15,7 +15,7 @@ from edge.measures import Measures
 from edge.semantics.message import UnixSeconds
 from edge.semantics.purge_order import PurgeOrder
 from edge.semantics.selectors import Group, Uri
-from edge.server.missed import Missed, missed_by, take
+from edge.server.missed import MAX_BYTES, Missed, missed_by, take
 from edge.server.peers import FORGET, MAX_KEYS, ORDER, PATIENCE_SECONDS, REACH, PeerAnswers, Peers
 from tests.kit.clock import ManualClock
 from tests.kit.log_reader import HandReader
@@ -114,6 +114,10 @@ async def bench(tmp_path: Path) -> AsyncIterator[NodeBench]:
         yield bench
 
 
+def answers_of(bench: NodeBench) -> PeerAnswers:
+    return PeerAnswers(bench.node, bench.fence, bench.fence.take)
+
+
 def message(value: bytes, *more: bytes) -> Exchange:
     lines = [(FORGET, said) for said in (value, *more)]
     return exchange(b"GET", b"/forget", *lines, peer="", tier=True)
@@ -121,7 +125,7 @@ def message(value: bytes, *more: bytes) -> Exchange:
 
 async def test_who_is_told_forgets_and_tells_nobody_else(bench: NodeBench):
     said = b",".join(bench.key(target).hex().encode() for target in (b"/a", b"/b"))
-    answer = await got(await PeerAnswers(bench.node, bench.fence).handle(message(said)))
+    answer = await got(await answers_of(bench).handle(message(said)))
     assert (answer.status, answer.body) == (204, b"")
     assert [len(bench.held(target)) for target in (b"/a", b"/b", b"/c")] == [0, 0, 1]
     assert bench.told == []
@@ -131,7 +135,7 @@ async def test_what_is_under_way_is_forgotten_too(bench: NodeBench):
     gate = bench.origin.hold()
     asking = asyncio.ensure_future(bench.get(b"/new"))
     await gate.wait_waiting(1)
-    await PeerAnswers(bench.node, bench.fence).handle(message(bench.key(b"/new").hex().encode()))
+    await answers_of(bench).handle(message(bench.key(b"/new").hex().encode()))
     gate.release()
     await asking
     assert bench.held(b"/new") == []
@@ -156,25 +160,25 @@ GOOD = keys(1)[0].hex().encode()
 )
 async def test_a_message_that_no_worker_sends_changes_nothing(bench: NodeBench, value: bytes):
     with pytest.raises(ClientFault):
-        await PeerAnswers(bench.node, bench.fence).handle(message(value))
+        await answers_of(bench).handle(message(value))
     assert [len(bench.held(target)) for target in (b"/a", b"/b", b"/c")] == [1, 1, 1]
 
 
 async def test_as_many_as_the_bound_are_taken(bench: NodeBench):
     said = [key.hex().encode() for key in [bench.key(), *keys(MAX_KEYS - 1)]]
-    await PeerAnswers(bench.node, bench.fence).handle(message(b",".join(said)))
+    await answers_of(bench).handle(message(b",".join(said)))
     assert bench.held() == []
 
 
 async def test_two_messages_in_one_are_none(bench: NodeBench):
     with pytest.raises(ClientFault):
-        await PeerAnswers(bench.node, bench.fence).handle(message(bench.key().hex().encode(), GOOD))
+        await answers_of(bench).handle(message(bench.key().hex().encode(), GOOD))
     assert len(bench.held()) == 1
 
 
 async def test_any_other_request_is_the_nodes(bench: NodeBench):
     asked = exchange(b"GET", b"/a", (b"Perigee-Authority", b"http a.example 80"), peer="", tier=True)
-    answers = PeerAnswers(bench.node, bench.fence)
+    answers = answers_of(bench)
     assert answers.answer_now(asked) is None
     assert (await got(await answers.handle(asked))).body == b"body"
 
@@ -198,9 +202,7 @@ async def test_without_a_log_the_others_take_the_order_itself(tmp_path: Path):
         await Peers([other], Measures()).order(order)
         (request,) = other.requests
         (line,) = request.fields.lines
-        answer = await got(
-            await PeerAnswers(bench.node, bench.fence).handle(exchange(b"GET", b"/told", line, tier=True))
-        )
+        answer = await got(await answers_of(bench).handle(exchange(b"GET", b"/told", line, tier=True)))
         assert answer.status == 204
         assert [each.order for each in bench.fence.table.orders] == [order]
         bench.origin.says(fresh(b"new"))
@@ -211,9 +213,7 @@ async def test_without_a_log_the_others_take_the_order_itself(tmp_path: Path):
 async def test_what_is_no_order_is_refused(tmp_path: Path, said: bytes):
     async with node_bench(tmp_path) as bench:
         with pytest.raises(ClientFault):
-            await PeerAnswers(bench.node, bench.fence).handle(
-                exchange(b"GET", b"/told", (ORDER, said), tier=True)
-            )
+            await answers_of(bench).handle(exchange(b"GET", b"/told", (ORDER, said), tier=True))
 
 
 async def test_with_a_log_the_others_read_up_to_there(tmp_path: Path):
@@ -221,7 +221,7 @@ async def test_with_a_log_the_others_read_up_to_there(tmp_path: Path):
     async with node_bench(tmp_path, reader=reader) as bench:
         reader.table, reader.clock = bench.fence.table, bench.clock
         reader.waiting = [None, reader.order_of(Uri(HERE, b"/a"))]
-        answers = PeerAnswers(bench.node, bench.fence)
+        answers = answers_of(bench)
 
         async def told(token: bytes) -> int:
             return (
@@ -260,3 +260,14 @@ async def test_what_cannot_be_kept_is_said(tmp_path: Path, caplog: pytest.LogCap
     await Peers([other], measures, [tmp_path]).invalidate(keys(1))
     assert unheard(measures) == 1
     assert "cannot be kept" in caplog.text
+
+
+async def test_what_does_not_fit_any_more_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    measures = Measures()
+    file = missed_by(tmp_path, 0)
+    with file.open("wb") as opened:
+        opened.truncate(MAX_BYTES)
+    other = scripted(UpstreamFault("refused", proxy_status="connection_refused"))
+    await Peers([other], measures, [file]).invalidate(keys(1))
+    assert unheard(measures) == 1
+    assert "more than can be kept" in caplog.text

@@ -14,6 +14,7 @@ import pytest
 from edge.settings.sites import SiteTable
 from tests.kit.answer import Answer
 from tests.kit.origin import Canned, ScriptedOrigin
+from tests.kit.waiting import until
 from tests.kit.workers import OneWorker, settings_for, workers
 
 LARGE = bytes(range(256)) * 4 * 1024 * 2  # 2 MiB, more than a fill holds in memory
@@ -313,3 +314,26 @@ async def test_what_an_owner_could_not_be_told_its_successor_knows(
     assert (await successor.get(target)).body == b"new"
     assert (await successor.get(target)).body == b"new"
     assert other.counted("perigee_bound_reached_total")["peer_patience"] >= 1
+
+
+@pytest.mark.parametrize("through", ["owner", "other"])
+async def test_without_a_log_what_a_group_held_leaves_the_disk_of_its_owner(
+    origin: ScriptedOrigin, pair: Pair, through: str
+):
+    """Whoever hears of it: only the owner can give the space back, which the others told."""
+    owner, other = pair
+    target = owner.owned("/a")
+    disk = owner.worker.store.disk
+    assert disk is not None
+    origin.on(target, Canned(200, {**FRESH, "Cache-Groups": '"red"'}, b"old"))
+    origin.on("/b", Canned(200, {"Cache-Group-Invalidation": '"red"'}, b"done"))
+    await owner.get(target)
+    await owner.worker.store.tend()
+    assert len(disk) == 1
+    asked = owner if through == "owner" else other
+    assert (await asked.request("DELETE", "/b")).body == b"done"
+
+    async def is_swept() -> bool:
+        return len(disk) == 0
+
+    await until(is_swept)

@@ -62,6 +62,24 @@ async def test_many_come_in_parts_and_none_of_them_counts_before_the_last(author
     assert sent(Materials())[0].pairs == []
 
 
+async def test_what_comes_again_is_used_on_what_was_renewed_is_new_and_what_is_gone_is_gone(
+    authority: Authority,
+):
+    tls = WorkerTls(Measures().registry)
+    stays = pair_for(authority, "stays.test")
+
+    async def known(*others: str) -> list[bool]:
+        for order in sent(Materials([stays, pair_for(authority, *others)])):
+            tls.certify(order)
+        await tls.renew(NodeSettings())
+        names = (b"stays.test", b"a.test", b"b.test")
+        return [isinstance(tls.contexts().choose(ClientHello(name)), Slot) for name in names]
+
+    assert await known("a.test") == [True, True, False]
+    assert await known("a.test", "b.test") == [True, True, True]
+    assert await known("b.test") == [True, False, True]
+
+
 async def test_secrets_can_come_before_and_after_the_certificates(authority: Authority):
     tls = WorkerTls(Measures().registry)
     for order in sent(Materials([pair_for(authority, "a.test")])):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from edge.measures import Measures
 from edge.settings.change import Change
 from edge.settings.load import load_node
 from edge.settings.node import ListenAddress, NodeSettings
-from edge.settings.reload import Reloader, Stamp, stamps, watched
+from edge.settings.reload import Reloader, Settling, Stamp, stamps, watched
 from edge.tasks import spawn
 from tests.kit.clock import ManualClock
 
@@ -197,20 +196,19 @@ async def test_a_request_reads_at_once(node: Node):
     assert len(node.applied) == 2
 
 
-async def test_sighup_is_a_request(node: Node):
+async def test_a_request_is_not_kept_waiting_for_the_next_look(node: Node):
     task = spawn(node.reloader.run(period=60), name="reload")
     await asyncio.sleep(0)  # it starts
-    os.kill(os.getpid(), signal.SIGHUP)
+    node.reloader.request()
     await asyncio.wait_for(node.was_applied.wait(), 5)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
     assert len(node.applied) == 1
-    assert not asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP), "it was removed"
 
 
 async def test_it_looks_again_and_again(node: Node):
-    task = spawn(node.reloader.run(period=0.001, hangup=False), name="reload")
+    task = spawn(node.reloader.run(period=0.001), name="reload")
     node.site("b")
     await asyncio.wait_for(node.was_applied.wait(), 5)
     task.cancel()
@@ -230,3 +228,31 @@ def test_a_file_that_is_not_there_has_no_stamp(tmp_path: Path):
 
 def test_without_files_nothing_is_watched():
     assert watched(NodeSettings()) == ()
+
+
+A, B, C = ({Path("a"): number} for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("looks", "due"),
+    [
+        ([A, A], [False, False]),
+        ([B, B, B], [False, True, False]),
+        ([B, C, B, B], [False, False, False, True]),
+        ([B, A, B, B], [False, False, False, True]),
+        ([B, A, A], [False, False, False]),
+        ([B, B, A, A], [False, True, False, True]),
+    ],
+    ids=["the same", "another", "a third", "as before", "put back", "back later"],
+)
+def test_files_are_due_once_they_changed_and_came_to_rest(looks: list[dict[Path, int]], due: list[bool]):
+    settling = Settling(A)
+    assert [settling.is_due(now) for now in looks] == due
+
+
+@pytest.mark.parametrize("now", [A, B], ids=["the same", "another"])
+def test_files_that_are_asked_for_are_due_at_once_and_once(now: dict[Path, int]):
+    settling = Settling(A)
+    assert [settling.is_due(now, asked=asked) for asked in (True, False, False)] == [True, False, False]
+    settling.is_due(C)
+    assert [settling.is_due(C, asked=True), settling.is_due(C)] == [True, False]

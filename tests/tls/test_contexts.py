@@ -14,6 +14,7 @@ from edge.tls.contexts import (
     NO_APPLICATION_PROTOCOL,
     UNRECOGNIZED_NAME,
     Contexts,
+    Materials,
     Refusal,
     Slot,
     authorities_of,
@@ -22,7 +23,7 @@ from edge.tls.outcomes import Outcome
 from edge.tls.tickets import TicketSecrets
 from edge.wire.client_hello import ClientHello
 from tests.kit.certificates import Authority
-from tests.kit.tls import SECRETS, contexts_for, shake_hands
+from tests.kit.tls import SECRETS, contexts_for, pair_for, shake_hands
 
 AUTHENTICATED = ("GCM-SHA256", "GCM-SHA384", "POLY1305", "GCM_SHA256", "GCM_SHA384", "POLY1305_SHA256")
 NOBODY = Refusal(Outcome.UNKNOWN_NAME, UNRECOGNIZED_NAME)
@@ -56,7 +57,11 @@ def test_the_default_is_for_those_who_name_nobody_that_is_known(authority: Autho
     contexts = contexts_for(authority, "a.test", "*.b.test", settings=TlsSettings(default=b"y.b.test"))
     for hello in (ClientHello(), ClientHello(b"c.test")):
         assert names_of(contexts.choose(hello), authority, "z.b.test")
-    assert contexts.has(b"y.b.test") and not contexts.has(b"c.test")
+
+
+def test_the_names_of_all_pairs_are_known_before_any_context_is_made(authority: Authority):
+    names = Materials([pair_for(authority, "a.test"), pair_for(authority, "*.b.test")]).names()
+    assert [names.find(name) for name in (b"a.test", b"y.b.test", b"c.test")] == [0, 1, None]
 
 
 @pytest.mark.parametrize(

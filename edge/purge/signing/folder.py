@@ -19,7 +19,7 @@ from edge.measures import Measures
 from edge.purge.signing.key_files import key_files, load_keys, revoked_in
 from edge.purge.signing.keys import KeyRing, KeyState
 from edge.settings.problems import Problem, SettingsFault
-from edge.settings.reload import MAX_LOGGED
+from edge.settings.reload import MAX_LOGGED, Settling
 
 PERIOD_SECONDS = 1.0
 
@@ -39,9 +39,7 @@ class KeyFolder:
         self.ring = ring
         self.refused: tuple[Problem, ...] = ()
         """Problems of the files as they are now, while older keys are in force."""
-        self._seen = seen
-        self._fresh: Stamps | None = None
-        """Stamps that differ from those seen, found at the last look."""
+        self._settling = Settling(seen)
         self._measures = measures
         self._env = env
         self._count()
@@ -68,12 +66,7 @@ class KeyFolder:
     async def look(self) -> None:
         """One look at the files; reads them when they changed and came to rest."""
         now = await asyncio.to_thread(_stamps, self.folder)
-        if now == self._seen:
-            self._fresh = None
-        elif now != self._fresh:
-            self._fresh = now
-        else:
-            self._seen, self._fresh = now, None
+        if self._settling.is_due(now):
             await self._read()
 
     async def _read(self) -> None:
