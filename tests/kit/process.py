@@ -3,16 +3,6 @@
 from pathlib import Path
 
 
-def memory(pid: int) -> int:
-    """Resident bytes."""
-    return _status(pid, "VmRSS")
-
-
-def peak_memory(pid: int) -> int:
-    """The most resident bytes that it ever had."""
-    return _status(pid, "VmHWM")
-
-
 def open_files(pid: int) -> int:
     """Its file descriptors."""
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
@@ -31,10 +21,3 @@ def command(pid: int) -> list[str]:
     except (FileNotFoundError, ProcessLookupError):
         return []
     return text.decode("utf-8", "surrogateescape").split("\0")[:-1]
-
-
-def _status(pid: int, name: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(f"process {pid} has no {name}")
