@@ -89,7 +89,7 @@ name = "bench"
 listen = ["127.0.0.1:{port}"]
 admin = "off"
 data_dir = "{folder}/data"
-workers = 1
+workers = {workers}
 
 {tls}[memory]
 capacity = "{memory}MiB"
@@ -120,13 +120,14 @@ def perigee_tls(tls_port: int, certificates: Path) -> str:
 
 
 def perigee_settings(
-    workload: Workload, *, folder: Path, port: int, origin: int, tls_port: int | None = None
+    workload: Workload, *, folder: Path, port: int, origin: int, tls_port: int | None = None, workers: int = 1
 ) -> str:
     """A node file. folder: where cache and log go, and certificates are. tls_port: None = in the clear only."""
     access = folder / "access.log" if workload.access_log else "off"
     return _PERIGEE.format(
         port=port,
         folder=folder,
+        workers=workers,
         memory=workload.memory_mib,
         access=access,
         origin=origin,

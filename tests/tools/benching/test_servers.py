@@ -38,6 +38,14 @@ def test_our_settings_are_read_without_a_fault(tmp_path: Path, name: str):
     assert settings.limits.connections_per_client > workload.clients_at_once
 
 
+def test_another_number_of_workers_can_be_said(tmp_path: Path):
+    file = tmp_path / "node.toml"
+    file.write_text(
+        perigee_settings(WORKLOADS["hits"](), folder=tmp_path, port=18999, origin=18998, workers=2)
+    )
+    assert load_node(file).workers == 2
+
+
 def test_only_the_row_over_tls_has_us_listen_for_tls(tmp_path: Path):
     assert Perigee().cannot(WORKLOADS["tls"]()) is None
     text = perigee_settings(WORKLOADS["tls"](), folder=tmp_path, port=18999, origin=18998, tls_port=18997)
