@@ -115,7 +115,7 @@ async def test_a_session_is_resumed_at_every_worker(origin: ScriptedOrigin, tmp_
 
 
 async def is_ready(world: World) -> bool:
-    return (await world.admin("/readyz")).status == 200
+    return bool((await world.readiness())["ready"])
 
 
 async def test_certificates_change_under_load_and_nobody_notices(
