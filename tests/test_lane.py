@@ -14,7 +14,7 @@ from edge.semantics.message import Line
 from edge.semantics.rules import CookieRule, KeyRules, SiteRules, StoreRules
 from edge.semantics.tls_rules import ClientAuth, ClientPolicy, HttpsRedirect, TlsRules
 from edge.settings.sites import SiteTable
-from tests.kit.lane_world import OneSide, one_side
+from tests.kit.lane_world import PEER, OneSide, one_side
 from tests.kit.scripted_upstream import Said, fresh
 
 ASK = b"GET /a HTTP/1.1\r\nHost: a.example\r\nAccept-Encoding: gzip\r\n%b\r\n"
@@ -108,7 +108,7 @@ async def test_variants_are_told_apart(tmp_path: Path):
 
 
 async def test_what_a_believed_proxy_says_of_the_scheme_is_part_of_what_is_known(tmp_path: Path):
-    trusted = (ip_network("192.0.2.1"),)
+    trusted = (ip_network(PEER),)
     async with one_side(tmp_path, [SiteRules()], trusted=trusted) as side:
         side.bench.origin.says(Said(301, (DATE, FOR_A_MINUTE, (b"Location", b"https://a.example/a"))))
         await taken(side, asking(b"X-Forwarded-Proto: http"))

@@ -25,7 +25,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benching.processes import BenchFault, Process, resident_bytes, workers_of
+from tools.benching.processes import BenchFault, Process, cpu_seconds, resident_bytes, workers_of
 from tools.measure_memory import memory
 from tools.measure_workers import workers
 from tools.ports import free_port
@@ -210,14 +210,12 @@ async def _keep(port: int, count: int, opened: AsyncExitStack) -> None:
 
 async def _cpu_of(pid: int, seconds: float) -> float:
     """The share of a core that a process uses."""
-
-    def ticks() -> int:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
-
-    before = ticks()
+    before = cpu_seconds(pid)
     await asyncio.sleep(seconds)
-    return (ticks() - before) / 100 / seconds
+    after = cpu_seconds(pid)
+    if before is None or after is None:
+        raise BenchFault(f"/proc does not tell the CPU time of {pid}")
+    return (after - before) / seconds
 
 
 # -- the command --

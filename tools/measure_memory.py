@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tools.benching.client import fetch_all
 from tools.benching.processes import BenchFault, Cores, Process, resident_bytes, workers_of
-from tools.ports import free_port, free_ports
+from tools.ports import free_ports
 
 KB, MB = 1024, 1_000_000
 BODY = KB
@@ -136,8 +136,8 @@ class _Worker:
 async def _running(mib: int, environment: Mapping[str, str]) -> AsyncIterator[_Worker]:
     cores = Cores.of_this_machine()
     with tempfile.TemporaryDirectory(prefix="perigee-measure-") as name:
-        folder, origin_port = Path(name), free_port()
-        port, admin = free_ports(2)
+        folder = Path(name)
+        origin_port, port, admin = free_ports(3)
         file = folder / "node.toml"
         file.write_text(
             _NODE.format(port=port, admin=admin, folder=folder, mib=mib, origin=origin_port), encoding="utf-8"

@@ -13,8 +13,8 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Timer
@@ -22,7 +22,7 @@ from threading import Timer
 from tools.benching.load import Measured, Wrk
 from tools.benching.measuring import fill
 from tools.benching.processes import BenchFault, Process, cpu_seconds, workers_of
-from tools.benching.servers import Perigee, Running, perigee_settings
+from tools.benching.servers import Perigee, Place, Running, perigee_settings, started
 from tools.benching.workloads import WORKLOADS, Workload
 from tools.ports import free_port
 
@@ -141,27 +141,23 @@ class _Node:
         return [cpu_seconds(each) or 0.0 for each in self.workers]
 
 
-def _start(
-    count: int, row: Workload, folder: Path, origin: int, cores: Sequence[int]
-) -> tuple[_Node, Process]:
+@contextmanager
+def _serving(count: int, row: Workload, folder: Path, origin: int, cores: Sequence[int]) -> Iterator[_Node]:
+    """A node with so many workers that has all of the row. BenchFault."""
     folder.mkdir()
     port, file = free_port(), folder / "node.toml"
-    text = perigee_settings(row, folder=folder, port=port, origin=origin)
-    file.write_text(text.replace("workers = 1", f"workers = {count}"), encoding="utf-8")
+    file.write_text(
+        perigee_settings(row, folder=folder, port=port, origin=origin, workers=count), encoding="utf-8"
+    )
     command = [sys.executable, "-m", "tools.perigee", "run", "--config", str(file)]
     if has_enough(len(cores)):
         command = ["taskset", "-c", ",".join(map(str, cores[:2])), *command]
-    process = Process(command, core=None, log=folder / "output.txt")
-    try:
-        process.wait_for_answer(port)
+    with started(command, Place(folder, origin, None), port) as process:
         node = _Node(Running(process, port), tuple(workers_of(process.pid)))
         if len(node.workers) != count:
             raise BenchFault(f"{len(node.workers)} workers instead of {count}")
         fill(row, Perigee(), node.running)
-    except BaseException:
-        process.end()
-        raise
-    return node, process
+        yield node
 
 
 def workers(rounds: int = 3, seconds: float = 4.0) -> list[tuple[str, str]]:
@@ -176,11 +172,9 @@ def workers(rounds: int = 3, seconds: float = 4.0) -> list[tuple[str, str]]:
         with Process(asked, core=cores[-1] if cores else None, log=folder / "origin.txt") as serving:
             serving.wait_for_answer(origin)
             load = Wrk(cores[-1] if has_enough(len(cores)) else None, folder)
-            one, ours = _start(1, row, folder / "one", origin, cores)
-            with ours:
-                two, theirs = _start(2, row, folder / "two", origin, cores)
-                with theirs:
-                    turns = [
-                        (one.turn(load, row, seconds), two.turn(load, row, seconds)) for _ in range(rounds)
-                    ]
+            with (
+                _serving(1, row, folder / "one", origin, cores) as one,
+                _serving(2, row, folder / "two", origin, cores) as two,
+            ):
+                turns = [(one.turn(load, row, seconds), two.turn(load, row, seconds)) for _ in range(rounds)]
     return table_of([a for a, _ in turns], [b for _, b in turns], len(cores))

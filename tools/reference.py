@@ -74,7 +74,8 @@ def metrics() -> str:
     )
     return _page(
         "Metrics",
-        "edge/measures.py, edge/geo/measures.py, edge/purge/desk_measures.py and origin_shield's *measures.py",
+        "edge/measures.py, edge/geo/measures.py, edge/purge/desk_measures.py, edge/tls/measures.py "
+        "and origin_shield's *measures.py",
         about,
         table(("metric", "kind", "unit", "labels", "meaning"), rows),
     )

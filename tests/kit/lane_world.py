@@ -23,6 +23,8 @@ from edge.settings.node import LogSettings
 from edge.wire.limits import DEFAULT_LIMITS, Limits
 from tests.kit.node_bench import NodeBench, node_bench
 
+PEER = "192.0.2.1"
+"""Who connects."""
 TURNS = 200
 """Of the loop, after which whoever is not done waits for the client: nothing here waits for anything else."""
 
@@ -89,7 +91,6 @@ class OneSide:
     listener: Listener
     log: AccessLog
     log_file: Path
-    peer: str
     connection: Connection
     bucket: Bucket
     tls: ClientTls | None = None
@@ -98,7 +99,7 @@ class OneSide:
     def connect(self) -> None:
         """Another connection, in place of the last one."""
         self.bucket = Bucket()
-        self.connection = Connection(self.listener, self.peer)
+        self.connection = Connection(self.listener, PEER)
         self.connection.tls = self.tls
         self.connection.connection_made(self.bucket)  # type: ignore[arg-type]  # as much of one as is used
         self.bucket.protocol = self.connection
@@ -128,7 +129,6 @@ async def one_side(
     *,
     lane: bool = True,
     limits: Limits = DEFAULT_LIMITS,
-    peer: str = "192.0.2.1",
     trusted: Sequence[Network] = (),
     form: str = "combined",
     scheme: bytes = b"http",
@@ -154,7 +154,7 @@ async def one_side(
             scheme=scheme,
             lane=bench.node.lane if lane else None,
         )
-        side = OneSide(bench, listener, log, log_file, peer, Connection(listener, peer), Bucket())
+        side = OneSide(bench, listener, log, log_file, Connection(listener, PEER), Bucket())
         side.connect()
         try:
             yield side

@@ -14,6 +14,7 @@ from edge.store.disk import DiskTier
 from edge.store.disk_limits import DiskLimits
 from edge.store.spool import DiskSpool
 from tests.kit.disk import MB, SMALL, primary, variant
+from tests.kit.process import descriptors
 
 T = TypeVar("T")
 
@@ -21,13 +22,7 @@ T = TypeVar("T")
 def open_bodies(directory: Path) -> int:
     """Descriptors of body files under `directory`, unlinked ones too."""
     bodies = str(directory / "live" / "bodies")
-    found = 0
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            found += str(descriptor.readlink()).startswith(bodies)
-        except FileNotFoundError:  # the one that reads the directory
-            continue
-    return found
+    return sum(link.startswith(bodies) for link in descriptors())
 
 
 class SpoolRoom:

@@ -1,9 +1,13 @@
-"""Contexts of a node made in memory, clients for them, and handshakes without a socket."""
+"""Contexts of a node made in memory, clients for them, handshakes without a socket, and visits over one."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
 
 from edge.semantics.rules import SiteRules
 from edge.settings.node import TlsSettings
@@ -15,6 +19,7 @@ from edge.tls.tickets import TicketSecrets
 from tests.kit.certificates import Authority
 
 SECRETS = TicketSecrets(b"s" * 32)
+VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 
 
 def pair_for(authority: Authority, *names: str, name: str = "") -> Pair:
@@ -57,3 +62,25 @@ def shake_hands(
     its.write(b"x")
     assert ours.read(1) == b"x"
     return ours, its
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of one. session: what may be resumed later, None = the server gave none. said: all bytes of the answer."""
+
+    was_resumed: bool
+    session: ssl.SSLSession | None
+    said: bytes
+
+
+def visit(
+    port: int, context: ssl.SSLContext, name: str, target: str, session: ssl.SSLSession | None = None
+) -> Visit:
+    """GET on a connection of its own to its end; blocks."""
+    raw = socket.create_connection(("127.0.0.1", port), timeout=20)
+    with context.wrap_socket(raw, server_hostname=name, session=session) as client:
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        said = b""
+        while piece := client.recv(65536):
+            said += piece
+        return Visit(bool(client.session_reused), client.session, said)

@@ -32,7 +32,6 @@ class Traffic:
         fresh: int = 2,
         kept: int = 2,
         target_of: Callable[[int], tuple[str, str]] = lambda number: ("GET", f"/{number % 200}"),
-        host: str | None = None,
     ) -> None:
         self.faults: list[str] = []
         self.count = 0
@@ -41,7 +40,6 @@ class Traffic:
         self._world = world
         self._clients = [self._fresh] * fresh + [self._kept] * kept
         self._target_of = target_of
-        self._headers = {} if host is None else {"Host": host}
         self._numbers = itertools.count()
         self._bell = Bell()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,7 +86,7 @@ class Traffic:
     async def _ask(self, client: RawClient, kind: str) -> Answer:
         method, target = self._target_of(next(self._numbers))
         body = b"x" * 100 if method == "POST" else None
-        answer = await client.request(method, target, self._headers, body)
+        answer = await client.request(method, target, body=body)
         if not answer.complete or answer.status >= 500:
             self.faults.append(
                 f"{method} {target} on a {kind} connection: {answer.status}, {answer.ending}, complete: {answer.complete}, "

@@ -10,13 +10,14 @@ the edge wrote to stderr is shown when it does not start, dies, or the test fail
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -191,6 +192,11 @@ class World:
         """One request to the admin port."""
         async with await RawClient.connect("127.0.0.1", self.admin_port) as client:
             return await client.request(method, target)
+
+    async def readiness(self) -> dict[str, Any]:
+        """What /readyz says, ready or not."""
+        told: dict[str, Any] = json.loads((await self.admin("/readyz")).body)
+        return told
 
     async def metrics(self) -> dict[str, list[tuple[dict[str, str], float]]]:
         """The samples of /metrics: name to a list of (labels, value)."""

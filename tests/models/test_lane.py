@@ -26,10 +26,9 @@ from edge.semantics.selectors import Selector, Uri
 from edge.semantics.tls_rules import ClientAuth, ClientPolicy, HttpsRedirect, TlsRules
 from edge.settings.sites import SiteTable
 from edge.wire.limits import DEFAULT_LIMITS, Limits
-from tests.kit.lane_world import OneSide, one_side
+from tests.kit.lane_world import PEER, OneSide, one_side
 from tests.kit.scripted_upstream import Said
 
-PROXY = "192.0.2.1"
 TIGHT = Limits(
     request_head=600, request_line=80, request_fields=9, requests_per_connection=12, write_buffer=4096
 )
@@ -247,7 +246,7 @@ async def apply(side: OneSide, step: object, turn: int) -> list[bytes]:
             side.listener.limits = step
             side.bench.node.lane.bound(step)
         case tuple():
-            trusted = (ip_network(PROXY),) if turn % 2 else ()
+            trusted = (ip_network(PEER),) if turn % 2 else ()
             side.bench.node.apply(SiteTable(step), trusted, 16)
     return []
 
@@ -284,7 +283,7 @@ async def both(
     """Run the steps; how many answers came by the lane. is_proxy: the client is one that we believe."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        trusted = (ip_network(PROXY),) if is_proxy else ()
+        trusted = (ip_network(PEER),) if is_proxy else ()
         async with (
             one_side(root / "a", sites, trusted=trusted, form=form, scheme=scheme) as with_lane,
             one_side(root / "b", sites, trusted=trusted, form=form, scheme=scheme, lane=False) as without,

@@ -16,6 +16,7 @@ from tests.kit.answer import Answer
 from tests.kit.certificates import Authority
 from tests.kit.client import RawClient
 from tests.kit.origin import Canned, ScriptedOrigin
+from tests.kit.tls import Visit, visit
 from tests.kit.waiting import until
 from tests.kit.world import EdgeDied, World
 from tools.ports import free_ports
@@ -93,31 +94,28 @@ async def test_a_session_is_resumed_at_every_worker(origin: ScriptedOrigin, tmp_
     secure.authority.put(secure.folder, "a", "a.test")
     context = secure.authority.client()
 
-    def visit(session: ssl.SSLSession | None) -> tuple[bool, ssl.SSLSession | None]:
-        raw = socket.create_connection(("127.0.0.1", secure.port), timeout=10)
-        with context.wrap_socket(raw, server_hostname="a.test", session=session) as client:
-            client.sendall(b"GET /l01/r HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-            got = b""
-            while piece := client.recv(65536):
-                got += piece
-            assert got.endswith(b"here")
-            return bool(client.session_reused), client.session
+    async def resumed(session: ssl.SSLSession | None = None) -> Visit:
+        visited = await asyncio.to_thread(visit, secure.port, context, "a.test", "/l01/r", session)
+        assert visited.said.endswith(b"here")
+        assert visited.was_resumed is (session is not None)
+        return visited
 
     async with secure.world as world:
-        _, session = await asyncio.to_thread(visit, None)
+        session = (await resumed()).session
+        assert session is not None
         for _ in range(24):
-            assert (await asyncio.to_thread(visit, session))[0]
+            await resumed(session)
         assert await world.metric("perigee_tls_handshakes_total", {"outcome": "resumed"}) == 24
         assert await world.metric("perigee_tls_tickets_shared") == 2
         os.kill(world.worker_pids[0], signal.SIGKILL)
         await world.wait_metric("perigee_worker_restarts_total", 1)
         await until(lambda: is_ready(world))
         for _ in range(12):
-            assert (await asyncio.to_thread(visit, session))[0]
+            await resumed(session)
 
 
 async def is_ready(world: World) -> bool:
-    return (await world.admin("/readyz")).status == 200
+    return bool((await world.readiness())["ready"])
 
 
 async def test_certificates_change_under_load_and_nobody_notices(

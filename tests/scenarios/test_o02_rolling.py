@@ -61,13 +61,8 @@ class Rolls:
         return process.returncode, said
 
 
-async def state(world: World) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((await world.admin("/readyz")).body)
-    return told
-
-
 async def roll_is(world: World, event: str, worker: int | None = None) -> bool:
-    roll = (await state(world))["roll"] or {}
+    roll = (await world.readiness())["roll"] or {}
     return roll.get("event") == event and worker in (None, roll.get("worker"))
 
 
@@ -289,7 +284,7 @@ async def test_a_successor_that_cannot_start_ends_the_roll_and_the_others_serve_
 
 
 async def both_serve(world: World) -> bool:
-    return [worker["ready"] for worker in (await state(world))["workers"]] == [True, True]
+    return [worker["ready"] for worker in (await world.readiness())["workers"]] == [True, True]
 
 
 async def test_a_worker_that_dies_while_it_leaves_is_a_crash_and_the_roll_goes_on(tmp_path: Path) -> None:
@@ -300,7 +295,7 @@ async def test_a_worker_that_dies_while_it_leaves_is_a_crash_and_the_roll_goes_o
         await slow.begin(world, stack)
         rolling = asyncio.create_task(Rolls(world).run())
         await until(lambda: roll_is(world, "leaving", 0))
-        told = (await state(world))["workers"]
+        told = (await world.readiness())["workers"]
         os.kill(told[0]["pid"], signal.SIGKILL)
         slow.gate.release()
         code, said = await rolling

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -174,12 +172,7 @@ async def proof_age(world: World) -> float:
 async def test_ready_tells_how_far_the_log_was_read(tmp_path: Path, pages: Pages):
     async with purgeable(tmp_path, pages.origin.url, workers=1) as world:
         ordered = answer_of(await purge(world, {"everything": True}))
-
-        async def told() -> dict[str, Any]:
-            said: dict[str, Any] = json.loads((await world.admin("/readyz")).body)
-            return said
-
-        purges = (await told())["purge_log"]
+        purges = (await world.readiness())["purge_log"]
         assert purges["caught_up"] and purges["connected"] and not purges["suspended"]
         assert purges["applied"] >= ordered["seq"]
         assert purges["history"] == ordered["history"]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit.origin import Canned, Gate, OriginConnection, OriginRequest, ScriptedOrigin
-from tests.kit.process import peak_memory
 from tests.kit.waiting import PATIENCE
 from tests.kit.world import World
 from tests.scenarios.conftest import site_file
+from tools.benching.processes import resident_bytes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -44,7 +44,7 @@ async def test_200_mb_pass_through_whole_and_memory_stays_flat(
     async with World(tmp_path, origin=origin.url) as world, await world.client() as client:
         (worker,) = world.worker_pids
         await world.get("/s01/warm")
-        before = peak_memory(worker)
+        before = resident_bytes(worker, "VmHWM")
         await client.send(
             f"{method} /s01/large HTTP/1.1\r\nHost: a\r\nContent-Length: {WHOLE}\r\n\r\n".encode()
         )
@@ -53,7 +53,7 @@ async def test_200_mb_pass_through_whole_and_memory_stays_flat(
         for _ in range(PIECES):
             await client.send(PIECE)
         answer = await client.read_answer(method, within=6 * PATIENCE)
-        grown = peak_memory(worker) - before
+        grown = resident_bytes(worker, "VmHWM") - before
     assert (answer.status, answer.body) == (201, b"taken")
     wanted = hashlib.sha256()
     for _ in range(PIECES):

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import uvloop
+
+from tests.kit.certificates import Authority
 
 _ON_BOTH = {
     "test_connection.py",
@@ -26,3 +29,9 @@ def pytest_asyncio_loop_factories(
     if item.path.name in _ON_BOTH:
         loops["uvloop"] = uvloop.new_event_loop
     return loops
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Who vouches for the certificates of a test."""
+    return Authority.make(tmp_path)

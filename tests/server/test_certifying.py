@@ -56,11 +56,6 @@ class Desk:
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "certs"
 

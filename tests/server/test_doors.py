@@ -12,6 +12,7 @@ from edge.errors import EdgeError
 from edge.server import sockets
 from edge.server.doors import open_doors
 from edge.settings.node import ListenAddress, NodeSettings
+from tools.ports import free_port
 
 ANY = ListenAddress("127.0.0.1", 0)
 
@@ -48,10 +49,8 @@ async def test_without_an_admin_address_there_is_no_admin_socket():
 
 
 async def test_an_address_that_is_taken_leaves_nothing_bound():
-    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = ListenAddress("127.0.0.1", probe.getsockname()[1])
-        probe.close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = ListenAddress("127.0.0.1", free_port())
         there = ListenAddress("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(EdgeError, match="the address is in use"):
             await open_doors(settings(listen=(free,), admin=there), 2)

@@ -26,6 +26,7 @@ from edge.wire.limits import DEFAULT_LIMITS
 from tests.kit.client import Ending
 from tests.kit.disk import SMALL, body_files, body_of, flip, opened, opened_body, primary
 from tests.kit.listening import Listening, listening
+from tests.kit.process import descriptors
 
 T = TypeVar("T")
 LENGTH = 80 * BLOCK_BYTES + 77
@@ -65,13 +66,7 @@ class Filing:
 
     def descriptors(self) -> int:
         """Of the body's file and of sockets, those of the test's ends, too."""
-        links = []
-        for descriptor in Path("/proc/self/fd").iterdir():
-            try:
-                links.append(str(descriptor.readlink()))
-            except FileNotFoundError:
-                continue
-        return sum(link.startswith(("socket:", str(self.path.parent))) for link in links)
+        return sum(link.startswith(("socket:", str(self.path.parent))) for link in descriptors())
 
 
 @asynccontextmanager
@@ -85,6 +80,11 @@ async def filing(tmp_path: Path) -> AsyncIterator[tuple[Filing, Listening]]:
         answer = Filing(tier, path, thread)
         async with listening({b"/a": answer}) as edge:
             yield answer, edge
+
+
+async def full_socket(edge: Listening) -> None:
+    """Until a client takes no more."""
+    await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_a_reader_that_takes_nothing_is_cut_and_costs_no_descriptor(tmp_pa
         async with await edge.client() as client:
             client.pause_reading()
             await client.send(GET)
-            await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+            await full_socket(edge)
             (connection,) = edge.connections
             assert connection.transport.get_write_buffer_size() == 0
             edge.pass_time(1)
@@ -153,7 +153,7 @@ async def test_a_slow_reader_who_reads_is_progress(tmp_path: Path) -> None:
         client.pause_reading()
         await client.send(GET)
         for _ in range(3):
-            await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+            await full_socket(edge)
             edge.pass_time(1)
             edge.pass_time(LIMITS.reader_stall - 1)
             written = edge.connections[0].sending.written
@@ -172,7 +172,7 @@ async def test_a_client_that_leaves_gives_everything_back(tmp_path: Path) -> Non
             client = await edge.client()
             client.pause_reading()
             await client.send(GET)
-            await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+            await full_socket(edge)
             client.abort() if leave == "abort" else await client.close()
             await edge.until(lambda: not edge.connections, "the end")
             await edge.until(lambda: answer.descriptors() == before, "descriptors")
@@ -217,7 +217,7 @@ async def test_a_file_that_changes_while_it_is_sent_is_a_cut(tmp_path: Path, cha
         keep.pread(0, LENGTH)
         client.pause_reading()
         await client.send(GET)
-        await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+        await full_socket(edge)
         if change == "cut":
             os.truncate(answer.path, FILE_HEADER_BYTES + LENGTH - 100)
         else:
@@ -234,7 +234,7 @@ async def test_a_body_that_is_replaced_while_it_is_sent_is_sent_to_its_end(tmp_p
     async with filing(tmp_path) as (answer, edge), await edge.client() as client:
         client.pause_reading()
         await client.send(GET)
-        await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+        await full_socket(edge)
         answer._tier.put_small(primary(1), NO_VARY, b"meta", body_of(1, 2, LENGTH))
         client.resume_reading()
         assert (await client.read_answer()).body == DATA
@@ -247,7 +247,7 @@ async def test_a_drain_waits_and_then_cuts(tmp_path: Path) -> None:
         async with await edge.client() as client:
             client.pause_reading()
             await client.send(GET)
-            await edge.until(lambda: any(c.sending._is_full for c in edge.connections), "a full socket")
+            await full_socket(edge)
             assert await edge.listener.drain(0) == 1
         await edge.until(lambda: answer.descriptors() <= before - 1, "descriptors")
 

@@ -15,6 +15,7 @@ from edge.server.keeper import Keeper, Seen
 from edge.server.rolling import Ground, Roll, Roller
 from edge.server.steering import Steering
 from edge.tasks import TaskOwner
+from tests.kit.buses import counted
 from tests.kit.waiting import until
 
 
@@ -119,8 +120,7 @@ class Node:
         await until(is_last, every=0.0)
 
     def rolls(self) -> dict[str, float]:
-        cells = self.measures.registry.snapshot()["perigee_rolls_total"]["cells"]
-        return {cell["values"][-1]: cell["value"] for cell in cells if cell["value"]}
+        return {labels[-1]: value for labels, value in counted(self.measures, "perigee_rolls_total").items()}
 
 
 @pytest.fixture

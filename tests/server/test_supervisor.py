@@ -52,11 +52,6 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-async def readiness(world: World) -> dict[str, object]:
-    told: dict[str, object] = json.loads((await world.admin("/readyz")).body)
-    return told
-
-
 @pytest.fixture
 async def origin():
     async with ScriptedOrigin({"/a": STORED, "/b": STORED}) as origin:
@@ -72,7 +67,7 @@ async def test_two_workers_are_shown_as_one_node(tmp_path: Path, origin: Scripte
         assert await world.metric("perigee_workers") == 2
         assert len(set(await pids(world))) == 2
         assert world.pid not in await pids(world)
-        told = await readiness(world)
+        told = await world.readiness()
         assert told["ready"]
         assert (await world.admin("/livez")).status == 200
         assert (await world.admin("/healthz")).status == 200
@@ -104,7 +99,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused(
 
 
 async def _is_ready(world: World) -> bool:
-    return bool((await readiness(world))["ready"])
+    return bool((await world.readiness())["ready"])
 
 
 async def test_a_worker_that_is_gone_makes_the_node_unready(tmp_path: Path, origin: ScriptedOrigin):
@@ -156,7 +151,7 @@ async def test_the_second_word_to_stop_means_at_once(tmp_path: Path, origin: Scr
 
 
 async def _is_draining(world: World) -> bool:
-    return bool((await readiness(world))["draining"])
+    return bool((await world.readiness())["draining"])
 
 
 async def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, origin: ScriptedOrigin):
@@ -258,13 +253,13 @@ async def test_bad_settings_leave_the_old_ones_in_force_and_say_so(tmp_path: Pat
         world.send_signal(signal.SIGHUP)
         await world.wait_metric("perigee_reloads_total", 1, {"outcome": "refused"})
         assert (await world.get("/a")).status == 200
-        told = await readiness(world)
+        told = await world.readiness()
         assert told["ready"]
         assert "older settings are in force" in str(told["settings"])
         assert "did you mean origins" in world.log()
         world.config_file.write_text(good)  # no signal: the change is noticed
         await world.wait_metric("perigee_reloads_total", 1, {"outcome": "taken"})
-        assert "older settings" not in str((await readiness(world))["settings"])
+        assert "older settings" not in str((await world.readiness())["settings"])
 
 
 async def test_a_worker_that_is_replaced_while_the_files_are_bad_has_the_settings_in_force(

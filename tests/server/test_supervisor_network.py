@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -92,7 +91,7 @@ async def test_clients_move_with_the_network_file_and_a_node_keeps_its_name_unti
         world.send_signal(signal.SIGHUP)
 
         async def complains() -> bool:
-            said = json.loads((await world.admin("/readyz")).body)
+            said = await world.readiness()
             return 'has no node "fra-1"' in (said["settings"]["complaint"] or "")
 
         await until(complains)

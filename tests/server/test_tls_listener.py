@@ -23,15 +23,10 @@ from edge.wire.limits import DEFAULT_LIMITS
 from tests.kit.certificates import Authority
 from tests.kit.client import RawClient
 from tests.kit.listening import Listening, listening, saying
-from tests.kit.tls import SECRETS, contexts_for
+from tests.kit.tls import SECRETS, VERSIONS, contexts_for, visit
 
 READY = {b"/a": Reply(200, b"", EMPTY, b"ready", 5)}
 NAME = "a.test"
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
 
 
 @pytest.fixture
@@ -190,21 +185,6 @@ async def test_new_certificates_are_used_by_new_handshakes_and_old_connections_l
         assert await refused(edge, authority.client(), "old.test") == "TLSV1_UNRECOGNIZED_NAME"
 
 
-VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-
-
-def resumed(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSocket:
-    """A connection that got one answer, closed; its session can be used."""
-    raw = socket.create_connection(("127.0.0.1", port), timeout=20)
-    with context.wrap_socket(raw, server_hostname=NAME, session=session) as client:
-        client.sendall(b"GET /a HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-        while client.recv(65536):
-            continue
-        client.was_resumed = client.session_reused  # type: ignore[attr-defined]
-        client.kept = client.session  # type: ignore[attr-defined]
-        return client
-
-
 @VERSIONS
 async def test_a_ticket_of_the_former_secret_is_opened_and_replaced(
     authority: Authority, version: ssl.TLSVersion
@@ -213,18 +193,18 @@ async def test_a_ticket_of_the_former_secret_is_opened_and_replaced(
     client = authority.client()
     client.minimum_version = client.maximum_version = version
     async with listening({}, READY, contexts=lambda: contexts) as edge:
-        first = await asyncio.to_thread(resumed, edge.port, client, None)
+        first = await asyncio.to_thread(visit, edge.port, client, NAME, "/a")
         contexts.take(TicketSecrets(b"n" * 32, SECRETS.current))
-        second = await asyncio.to_thread(resumed, edge.port, client, first.kept)  # type: ignore[attr-defined]
-        assert second.was_resumed  # type: ignore[attr-defined]
+        second = await asyncio.to_thread(visit, edge.port, client, NAME, "/a", first.session)
+        assert second.was_resumed
         contexts.take(TicketSecrets(b"m" * 32, b"n" * 32))
-        third = await asyncio.to_thread(resumed, edge.port, client, second.kept)  # type: ignore[attr-defined]
+        third = await asyncio.to_thread(visit, edge.port, client, NAME, "/a", second.session)
         # TLS 1.2 keeps the ticket that it had, TLS 1.3 got one of the secret that was current then.
-        assert third.was_resumed is (version is ssl.TLSVersion.TLSv1_3)  # type: ignore[attr-defined]
-        forgotten = await asyncio.to_thread(resumed, edge.port, client, first.kept)  # type: ignore[attr-defined]
-        assert not forgotten.was_resumed  # type: ignore[attr-defined]
+        assert third.was_resumed is (version is ssl.TLSVersion.TLSv1_3)
+        forgotten = await asyncio.to_thread(visit, edge.port, client, NAME, "/a", first.session)
+        assert not forgotten.was_resumed
         counted = handshakes(edge)
-        assert sum(counted.values()) == 4 and counted["resumed"] == (2 if third.was_resumed else 1)  # type: ignore[attr-defined]
+        assert sum(counted.values()) == 4 and counted["resumed"] == (2 if third.was_resumed else 1)
 
 
 async def test_in_a_drain_who_is_in_mid_handshake_gets_his_answer(authority: Authority, contexts: Contexts):

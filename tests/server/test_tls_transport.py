@@ -11,7 +11,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,16 +25,10 @@ from tests.kit.answer import Ending
 from tests.kit.bodies import body_of
 from tests.kit.certificates import Authority
 from tests.kit.listening import Listening, counting, listening, saying, streaming
-from tests.kit.tls import contexts_for
+from tests.kit.tls import VERSIONS, contexts_for
 
 READY = {b"/a": Reply(200, b"", EMPTY, b"ready", 5)}
 NAME = "a.test"
-VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from edge.tls.contexts import Materials, Slot
 from edge.wire.client_hello import ClientHello
 from tests.kit.certificates import Authority
 from tests.kit.tls import pair_for
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
 
 
 def sent(materials: Materials, *, at_once: bool = True) -> list[Certify]:

@@ -23,15 +23,10 @@ from edge.tls.outcomes import Outcome
 from edge.tls.tickets import TicketSecrets
 from edge.wire.client_hello import ClientHello
 from tests.kit.certificates import Authority
-from tests.kit.tls import SECRETS, contexts_for, pair_for, shake_hands
+from tests.kit.tls import SECRETS, VERSIONS, contexts_for, pair_for, shake_hands
 
 AUTHENTICATED = ("GCM-SHA256", "GCM-SHA384", "POLY1305", "GCM_SHA256", "GCM_SHA384", "POLY1305_SHA256")
 NOBODY = Refusal(Outcome.UNKNOWN_NAME, UNRECOGNIZED_NAME)
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
 
 
 def names_of(chosen: Slot | Refusal, authority: Authority, name: str) -> bool:
@@ -109,9 +104,6 @@ def test_versions(authority: Authority, version: ssl.TLSVersion, minimum: Minimu
         assert its.compression() is None
         cipher = its.cipher()
         assert cipher is not None and cipher[0].endswith(AUTHENTICATED)
-
-
-VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 
 
 @VERSIONS

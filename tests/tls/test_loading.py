@@ -10,16 +10,17 @@ import pytest
 from edge.tls.layout import Material, PairFault
 from edge.tls.loading import load_into
 from tests.kit.certificates import Authority
+from tests.kit.process import descriptors
 
 
 def test_a_pair_is_loaded_and_no_descriptor_stays(tmp_path: Path):
     chain, key = Authority.make(tmp_path).pair("a.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_into(context, Material("a", "a.crt", chain, key))
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = len(descriptors())
     for _ in range(10):
         load_into(context, Material("a", "a.crt", chain, key))
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(descriptors()) == before
 
 
 def test_what_openssl_refuses_says_which_file(tmp_path: Path):

@@ -23,11 +23,6 @@ YESTERDAY = dt.datetime(2026, 5, 31, tzinfo=dt.UTC)
 TOMORROW = dt.datetime(2026, 6, 2, tzinfo=dt.UTC)
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.make(tmp_path)
-
-
 def material(authority: Authority, *names: str, name: str = "a", **dates: dt.datetime) -> Material:
     chain, key = authority.pair(*names, **dates)  # type: ignore[arg-type]
     return Material(name, f"{name}.crt", chain, key)

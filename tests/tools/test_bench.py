@@ -36,7 +36,7 @@ def test_what_cannot_be_profiled_is_refused():
 
 @pytest.mark.slow
 def test_a_row_that_cannot_be_measured_here_is_left_out_and_says_why():
-    """Without wrk there is no load over TLS, without the settings no server: either way the run itself is none the worse."""
+    """Without wrk there is no load over TLS: the run itself is none the worse."""
     said = run("--alone", "--rounds", "1", "--seconds", "1", "tls", "crowd")
     assert said.returncode == 0, said.stderr
     assert "| 1,000 clients at once, one cold URL, 1 s origin |" in said.stdout

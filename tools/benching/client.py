@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import re
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
 from tools.benching.heads import Field, request_bytes
-
-_LENGTH = re.compile(rb"\r\nContent-Length: *([0-9]+)\r\n", re.IGNORECASE)
+from tools.benching.pacing import Answers, BadAnswer
 
 
 @dataclass(slots=True)
@@ -35,8 +33,7 @@ class _Asking(asyncio.Protocol):
         self._requests = requests
         self._tally = tally
         self._done = done
-        self._buffer = b""
-        self._left: int | None = None
+        self._answers = Answers()
         self._is_over = False
         self._transport: asyncio.Transport
 
@@ -58,25 +55,15 @@ class _Asking(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._tally.bytes += len(data)
-        if self._left is None:
-            data = self._buffer + data
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                self._buffer = data
-                return
-            self._buffer = b""
-            length = _LENGTH.search(data, 0, end + 2)
-            is_304 = data.startswith(b"HTTP/1.1 304")
-            if not is_304 and (length is None or not data.startswith(b"HTTP/1.1 200")):
-                self._tally.failures += 1
-                self._over()
-                return
-            size = 0 if is_304 or length is None else int(length[1])
-            self._left = size - (len(data) - end - 4)
-        else:
-            self._left -= len(data)
-        if self._left == 0:
-            self._left = None
+        try:
+            ended = self._answers.feed(data)
+            if ended > 1:
+                raise BadAnswer("an answer to no request")
+        except BadAnswer:
+            self._tally.failures += 1
+            self._over()
+            return
+        if ended:
             self._tally.requests += 1
             self._ask()
 

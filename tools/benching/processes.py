@@ -1,7 +1,7 @@
 """Processes of a benchmark: started on one core, waited for, and ended whatever happens.
 
-Owns: `Core`, `Process`, `cpu_seconds`, `resident_bytes`, `workers_of`. Linux pins by `taskset`; where that is missing processes
-run where the system puts them, and the report says so.
+Owns: `Cores`, `Process`, `cpu_seconds`, `resident_bytes`, `living_workers`, `workers_of`. Linux pins by `taskset`; where that
+is missing processes run where the system puts them, and the report says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Self
 START_SECONDS = 30.0
 """Varnish has a C compiler make its rules, on the server's core."""
 END_SECONDS = 5.0
+WORKER = b"origin_shield.worker"
+"""What a worker runs: PROGRAM of tools/run.py, which takes 0.7 s to import. Their tests hold them together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +147,24 @@ def resident_bytes(pid: int, name: str = "VmRSS") -> int:
     raise BenchFault(f"/proc does not tell {name} of {pid}")
 
 
+def living_workers(pid: int) -> list[int]:
+    """The workers of a `perigee run`, oldest first, and not what else it started; [] when it has none or is gone."""
+    try:
+        return [each for each in _children(pid) if WORKER in _command_of(each)]
+    except OSError:
+        return []
+
+
 def workers_of(pid: int) -> list[int]:
-    """The workers of a `perigee run`, oldest first, and not what else it started. BenchFault when there is none."""
-    found = [each for each in _children(pid) if b".worker" in _command_of(each)]
+    """Those. BenchFault when there is none."""
+    found = living_workers(pid)
     if not found:
         raise BenchFault(f"process {pid} has no worker")
     return found
 
 
-def _command_of(pid: int) -> bytes:
+def _command_of(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return b""
+        return []

@@ -13,11 +13,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edge.settings.node import NodeSettings
 from tools.benching.certificates import CERTIFIED_NAME, Certificate, make_certificate
 from tools.benching.processes import Process
 from tools.benching.workloads import Workload
@@ -90,7 +89,7 @@ name = "bench"
 listen = ["127.0.0.1:{port}"]
 admin = "off"
 data_dir = "{folder}/data"
-workers = 1
+workers = {workers}
 
 {tls}[memory]
 capacity = "{memory}MiB"
@@ -120,19 +119,15 @@ def perigee_tls(tls_port: int, certificates: Path) -> str:
     )
 
 
-def perigee_knows_tls() -> bool:
-    """Whether this checkout has what `perigee_tls` writes."""
-    return "tls" in {field.name for field in fields(NodeSettings)}
-
-
 def perigee_settings(
-    workload: Workload, *, folder: Path, port: int, origin: int, tls_port: int | None = None
+    workload: Workload, *, folder: Path, port: int, origin: int, tls_port: int | None = None, workers: int = 1
 ) -> str:
     """A node file. folder: where cache and log go, and certificates are. tls_port: None = in the clear only."""
     access = folder / "access.log" if workload.access_log else "off"
     return _PERIGEE.format(
         port=port,
         folder=folder,
+        workers=workers,
         memory=workload.memory_mib,
         access=access,
         origin=origin,
@@ -156,9 +151,7 @@ class Perigee:
         return f"Perigee {said.stdout.strip() or '(no commit)'} on Python {sys.version.split()[0]}"
 
     def cannot(self, workload: Workload) -> str | None:
-        """See Contender."""
-        if workload.tls and not perigee_knows_tls():
-            return "this checkout has no settings for TLS to clients (tools/benching/servers.py, perigee_tls)"
+        """See Contender. It can do everything here."""
         return None
 
     def start(self, workload: Workload, place: Place) -> Running:

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.benching import pacing
 from tools.purge_progress import aligned
 from tools.replaying.tiers import Deed, Did
 
@@ -79,10 +80,7 @@ class Tally:
 
 def percentile(values: array[float], percent: int) -> float | None:
     """The nearest rank; None = there are none."""
-    if not values:
-        return None
-    ranked = sorted(values)
-    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
+    return pacing.percentile(sorted(values), percent / 100) if values else None
 
 
 def as_json(tally: Tally) -> dict[str, Any]:

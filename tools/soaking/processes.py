@@ -21,9 +21,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from tools.benching.processes import pinned
+from tools.benching.processes import living_workers, pinned
 from tools.ports import free_ports
-from tools.run import PROGRAM
 from tools.soaking.readers import Place
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -283,11 +282,7 @@ class Node(Member):
 
     def worker_pids(self) -> list[int]:
         """Of those that live now."""
-        try:
-            listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
-        except OSError:
-            return []
-        return [int(pid) for pid in listed if _is_worker(int(pid))]
+        return living_workers(self.pid)
 
     async def is_ready(self) -> bool:
         """As /readyz says."""
@@ -306,13 +301,6 @@ class Node(Member):
         except TimeoutError:
             pass
         raise NotUp(f"{self.name} is not ready within {within:g} s:\n{self.last_words()}")
-
-
-def _is_worker(pid: int) -> bool:
-    try:
-        return PROGRAM.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
 
 
 async def _said(url: str, *, any_text: bool = False) -> dict[str, Any] | None:

@@ -49,6 +49,7 @@ async def test_every_target_is_asked_for_once():
     [
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        OK + OK,
         None,
     ],
 )

@@ -86,3 +86,16 @@ def test_a_percentile_is_one_of_the_values():
     ]
     assert percentile([7.0], 0.99) == 7.0
     assert percentile([], 0.5) == 0.0
+
+
+@pytest.mark.parametrize("percent", [1, 50, 90, 99])
+def test_a_share_in_floats_takes_the_rank_that_whole_numbers_give(percent: int):
+    """0.07 of 100 is more than 7 in floats, and would take the eighth; what is reported is not such a share."""
+    values = [float(rank) for rank in range(1, 3001)]
+    for count in range(1, len(values) + 1):
+        rank = next_whole(count * percent, 100)
+        assert percentile(values[:count], percent / 100) == rank, count
+
+
+def next_whole(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tools.benching.processes import (
+    WORKER,
     BenchFault,
     Cores,
     Process,
     cpu_seconds,
+    living_workers,
     pinned,
     resident_bytes,
     workers_of,
 )
 from tools.ports import free_port
+from tools.run import PROGRAM
 
 SERVING = ("-m", "tools.benching.origin")
 
@@ -79,3 +83,26 @@ def test_resident_memory_is_read_of_who_lives():
 def test_who_has_no_worker_is_told():
     with pytest.raises(BenchFault, match="no worker"):
         workers_of(os.getpid())
+    assert living_workers(os.getpid()) == []
+    assert living_workers(2**22 + 1) == []
+
+
+def test_a_worker_is_known_by_what_a_node_starts():
+    assert PROGRAM.encode() == WORKER
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+def test_workers_are_told_from_what_else_a_node_starts():
+    """A shell in the node's place: what its children run is in their command lines, as a worker's is."""
+    sleeping = "import sys; print(flush=True); sys.stdin.read()"
+    asked = [f"'{sys.executable}' -c '{sleeping}' {said} 0<&3 &" for said in (PROGRAM, "other", PROGRAM)]
+    line = ["sh", "-c", "exec 3<&0; " + " ".join(asked) + " wait"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as node:
+        assert node.stdout is not None and node.stdin is not None
+        for _ in range(3):
+            node.stdout.readline()
+        first, second = living_workers(node.pid)
+        assert workers_of(node.pid) == [first, second]
+        node.stdin.close()
+    with pytest.raises(BenchFault, match="no worker"):
+        workers_of(node.pid)
