@@ -118,10 +118,11 @@ class Store:
             self._at_hand = None
         if self._writing is not None:
             await self._write_hit(self._writing)
-            await self._writing.aclose()
-        reading = [loading.task for loading in self._loading.values() if loading.task is not None]
-        if reading:
+        # Before the disk is closed: a read that found it closed would be told as a fault of the disk.
+        while reading := [each.task for each in self._loading.values() if each.task and not each.task.done()]:
             await asyncio.wait(reading)
+        if self._writing is not None:
+            await self._writing.aclose()
         self._readers.shutdown(wait=True)
 
     async def tend(self) -> None:

@@ -225,6 +225,23 @@ async def test_closing_waits_for_look_ups_that_are_under_way(tmp_path: Path):
     assert ids(await loading) == [stored.body_id]
 
 
+async def test_the_disk_stays_open_while_a_look_up_reads_from_it(tmp_path: Path):
+    room = store_room(tmp_path)
+    async with room.store() as store:
+        stored, _ = put(store)
+        await forgotten_by_memory(store)
+        with reading_held_up(store):
+            loading = asyncio.ensure_future(store.load(KEY))
+            await asyncio.sleep(0)
+            closing = asyncio.ensure_future(store.aclose())
+            await asyncio.wait((closing,), timeout=0.1)
+            assert store.disk is not None
+            assert store.disk.is_open
+        await closing
+        assert ids(await loading) == [stored.body_id]
+        assert room.faults == []
+
+
 # -- damage --
 
 
